@@ -1,0 +1,30 @@
+# make run    sets up .venv where there is none, and trains: python dA.py
+# make test   sets up .venv where there is none, and runs the tests
+# make lint   checks style and layout
+#
+# Variables: PYTHON (to make .venv with), VENV (its folder), ARGS (options for dA.py or pytest), e.g.
+#   make run ARGS="--training-epochs 3 --dataset digits"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+.PHONY: run test lint
+
+run: $(VENV)/.installed
+	$(VENV)/bin/python dA.py $(ARGS)
+
+test: $(VENV)/.installed
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+$(VENV)/.installed: setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "deeptutorial needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) -V 2>&1`;" \
+	       "name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	touch $@

@@ -1,0 +1,10 @@
+"""Denoising autoencoders as symbolic graphs, after the deeplearning.net tutorial."""
+
+from deeptutorial.datasets import load_data
+from deeptutorial.images import scale_to_unit_interval, tile_raster_images
+from deeptutorial.models import dA
+from deeptutorial.random import RandomStreams
+
+__all__ = ["RandomStreams", "dA", "load_data", "scale_to_unit_interval", "tile_raster_images"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,133 @@
+"""From the name of a data set to shared variables."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import TensorVariable
+
+from deeptutorial.datasets import download
+from deeptutorial.datasets.arrays import Dataset
+from deeptutorial.datasets.drawn import read_digits
+from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
+from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
+from deeptutorial.datasets.pickled import read_pickled
+from deeptutorial.datasets.pictures import read_npz, read_picture_folder
+from deeptutorial.datasets.storage import data_folders, writable_folder
+
+__all__ = ["load_data", "read_dataset"]
+
+PICKLED_MNIST = "mnist.pkl.gz"
+
+SharedPart = tuple[SharedVariable, TensorVariable]
+
+
+def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
+    """Load a data set into shared variables.
+
+    Parameters
+    ----------
+    dataset : str or path
+        One of
+
+        - ``"mnist"``: the four IDX files or ``mnist.pkl.gz``, wherever they are found (the folder
+          that the environment variable ``DEEPTUTORIAL_DATA`` names, ``data/`` of a clone, the
+          user's cache folder), or else fetched from a mirror;
+        - ``"digits"``: the built-in digits, MNIST's size, drawn by this project;
+        - ``"auto"``: MNIST, or the built-in digits where there is no way to get it;
+        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``), to an ``.npz``, to a
+          folder with the four IDX files, or to a folder of pictures. A name without a folder is
+          looked for in the folders above too, and ``"mnist.pkl.gz"`` that is nowhere means
+          ``"mnist"``.
+
+    Returns
+    -------
+    [(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y)]
+        Images, one a row, in [0, 1], as shared variables in floatX, so that a minibatch is cut out
+        of them inside a compiled function; labels as their integer values (kept in floatX, cast to
+        int32), -1 where there are none. The shape of one image is kept as
+        ``train_set_x.tag.image_shape``.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If there is no such data set, and it cannot be fetched.
+    DatasetError
+        If there is one, but it cannot be used.
+    """
+    data = read_dataset(dataset)
+    return [_shared_part(*part, data.image_shape) for part in (data.train, data.valid, data.test)]
+
+
+def read_dataset(dataset: str | os.PathLike) -> Dataset:
+    """Read a data set into NumPy arrays; takes the same names as `load_data`."""
+    name = os.fspath(dataset)
+    if name == "digits":
+        return read_digits()
+    if name == "mnist":
+        return _read_mnist()
+    if name == "auto":
+        return _read_mnist_or_digits()
+
+    path = Path(name)
+    if not path.exists() and path.name == name:
+        path = next((f / name for f in data_folders() if (f / name).exists()), path)
+    if path.is_dir():
+        return read_idx_folder(path) if find_idx_files(path) else read_picture_folder(path)
+    if path.exists():
+        return _read_file(path)
+    if name == PICKLED_MNIST:
+        return _read_mnist()
+    raise DatasetNotFoundError(
+        f"{name}: no such file or folder, and it is none of the names mnist, digits and auto"
+    )
+
+
+def _read_file(path: Path) -> Dataset:
+    try:
+        with open(path, "rb") as file:
+            is_zip = file.read(2) == b"PK"
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return read_npz(path) if is_zip or path.suffix == ".npz" else read_pickled(path)
+
+
+def _read_mnist() -> Dataset:
+    for folder in data_folders():
+        if len(find_idx_files(folder)) == len(IDX_NAMES):
+            return read_idx_folder(folder)
+        if (folder / PICKLED_MNIST).is_file():
+            return read_pickled(folder / PICKLED_MNIST)
+    folder = writable_folder()
+    if folder is None:
+        searched = ", ".join(map(str, data_folders()))
+        raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
+    download.download_mnist(folder)
+    return read_idx_folder(folder)
+
+
+def _read_mnist_or_digits() -> Dataset:
+    try:
+        return _read_mnist()
+    except DatasetNotFoundError as error:
+        print(f"No MNIST: {error}.", file=sys.stderr)
+        print(
+            "Taking the built-in digits instead; for MNIST, put its four files or mnist.pkl.gz "
+            f"into {data_folders()[0]} (or name their folder with --dataset).",
+            file=sys.stderr,
+        )
+        return read_digits()
+
+
+def _shared_part(
+    images: np.ndarray, labels: np.ndarray, image_shape: tuple[int, ...]
+) -> SharedPart:
+    floatX = pytensor.config.floatX
+    shared_x = pytensor.shared(np.ascontiguousarray(images, dtype=floatX), borrow=True)
+    shared_x.tag.image_shape = image_shape
+    shared_y = pytensor.shared(np.asarray(labels, dtype=floatX), borrow=True)
+    return shared_x, pt.cast(shared_y, "int32")

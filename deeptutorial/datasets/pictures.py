@@ -1,0 +1,150 @@
+"""A user's own pictures: a folder of image files, or arrays in an ``.npz``."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from deeptutorial.datasets.arrays import (
+    Dataset,
+    checked_part,
+    divided,
+    square_shape,
+    to_unit_interval,
+    without_last_sixth,
+)
+from deeptutorial.datasets.errors import DatasetError
+
+__all__ = ["find_pictures", "read_npz", "read_picture_folder"]
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Return the image files in a folder and in its sub-folders, sorted, hidden ones left out."""
+    suffixes = {
+        suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN
+    }
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def read_picture_folder(folder: Path) -> Dataset:
+    """Read a folder of pictures, all of one size, grey or colour.
+
+    Where the pictures lie in sub-folders, each sub-folder is a class, numbered in alphabetical
+    order. If all are grey, an example has a value a pixel, otherwise three. The pictures are
+    divided into training, validation and test set (5 : 1 : 1) after a shuffle that is always the
+    same.
+
+    Raises
+    ------
+    DatasetError
+        If there are none, one cannot be read, or they differ in size.
+    """
+    paths = find_pictures(folder)
+    if not paths:
+        raise DatasetError(
+            f"{folder}: neither the four MNIST files nor any picture that Pillow can read"
+        )
+    pixels = [_read_picture(path) for path in paths]
+    size = pixels[0].shape[:2]
+    for path, picture in zip(paths, pixels, strict=True):
+        if picture.shape[:2] != size:
+            raise DatasetError(
+                f"{path}: {_described(picture.shape)}, but {paths[0].name} is {_described(size)}; "
+                "bring all pictures to one size first"
+            )
+    if any(picture.ndim == 3 for picture in pixels):
+        pixels = [
+            picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+            for picture in pixels
+        ]
+    images = np.stack(pixels)
+
+    classes = sorted({path.parent for path in paths})
+    labels = None
+    if len(classes) > 1:
+        number = {parent: position for position, parent in enumerate(classes)}
+        labels = np.array([number[path.parent] for path in paths])
+    train, valid, test = divided(str(folder), images, labels)
+    return Dataset(train, valid, test, image_shape=images.shape[1:])
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} pixels"
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    """Return float32 in [0, 1) of shape (height, width), or (height, width, 3) for colour."""
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith("I;16"):
+                return to_unit_interval(np.asarray(picture).astype(np.uint16))
+            if picture.mode in ("1", "L", "LA"):
+                return to_unit_interval(np.asarray(picture.convert("L")))
+            return to_unit_interval(np.asarray(picture.convert("RGB")))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as a picture ({error})") from error
+    except Image.DecompressionBombError as error:
+        raise DatasetError(f"{path}: too large ({error})") from error
+
+
+def read_npz(path: Path) -> Dataset:
+    """Read arrays saved by ``numpy.savez``.
+
+    Either ``x`` (and ``y``, if there are labels), to be divided 5 : 1 : 1; or ``x_train``,
+    ``x_test`` and, if there is one, ``x_valid`` (with ``y_train``, ``y_test``, ``y_valid``), where
+    a missing validation set is made from the last sixth of the training set. Images have the shape
+    (n, pixels), (n, height, width) or (n, height, width, 3), as bytes or as floats in [0, 1].
+
+    Raises
+    ------
+    DatasetError
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
+
+    source = str(path)
+    if "x" in arrays:
+        image_shape = _image_shape(source, arrays["x"])
+        return Dataset(*divided(source, arrays["x"], arrays.get("y")), image_shape=image_shape)
+    if "x_train" not in arrays or "x_test" not in arrays:
+        raise DatasetError(
+            f"{path}: expected the arrays x (and y), or x_train and x_test (and y_train, y_test), "
+            f"got {', '.join(arrays) or 'none'}"
+        )
+    image_shape = _image_shape(source, arrays["x_train"])
+    for name in ("x_valid", "x_test"):
+        if name in arrays and arrays[name].shape[1:] != arrays["x_train"].shape[1:]:
+            raise DatasetError(
+                f"{path}: x_train has examples of shape {arrays['x_train'].shape[1:]}, "
+                f"{name} of {arrays[name].shape[1:]}"
+            )
+    train = checked_part(source, "training", arrays["x_train"], arrays.get("y_train"))
+    test = checked_part(source, "test", arrays["x_test"], arrays.get("y_test"))
+    if "x_valid" in arrays:
+        valid = checked_part(source, "validation", arrays["x_valid"], arrays.get("y_valid"))
+    else:
+        train, valid = without_last_sixth(source, train)
+    return Dataset(train, valid, test, image_shape)
+
+
+def _image_shape(source: str, images: np.ndarray) -> tuple[int, ...]:
+    if images.ndim == 2:
+        return square_shape(images.shape[1])
+    if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3):
+        return images.shape[1:]
+    if images.ndim == 4 and images.shape[3] == 1:
+        return images.shape[1:3]
+    raise DatasetError(
+        f"{source}: images must have the shape (n, pixels), (n, height, width) or "
+        f"(n, height, width, 3), got {images.shape}"
+    )

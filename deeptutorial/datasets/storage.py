@@ -1,0 +1,71 @@
+"""Where data sets lie on this machine, and how files get there whole."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+__all__ = ["data_folders", "locked", "replacing", "writable_folder"]
+
+_CLONE = Path(__file__).parents[2]
+
+
+def data_folders() -> list[Path]:
+    """Return the folders that are searched for data sets, first the most particular.
+
+    The one that the environment variable ``DEEPTUTORIAL_DATA`` names, ``data/`` where the package
+    lies in a clone of its repository, and the user's cache folder. Some may not exist.
+    """
+    named = os.environ.get("DEEPTUTORIAL_DATA")
+    return ([Path(named)] if named else []) + _own_folders()
+
+
+def writable_folder() -> Path | None:
+    """Return the folder that downloads and drawn digits go to; None where all are read-only.
+
+    ``DEEPTUTORIAL_DATA`` is only ever read.
+    """
+    for folder in _own_folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def _own_folders() -> list[Path]:
+    is_clone = (_CLONE / "setup.py").is_file() and (_CLONE / "data" / "README.md").is_file()
+    return ([_CLONE / "data"] if is_clone else []) + [user_cache_path("deeptutorial")]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes that make the same file waiting; a dead one does not hold the lock."""
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, renamed to `path` at the end and removed on failure."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,265 @@
+"""The denoising autoencoder of Vincent et al. (2008) as a symbolic graph."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+from pytensor.tensor.variable import TensorVariable
+
+from deeptutorial.random import RandomStreams
+
+__all__ = ["dA"]
+
+
+class dA:
+    r"""Denoising autoencoder with tied weights.
+
+    An input :math:`x` is corrupted by :math:`q_D`, projected onto a hidden layer, and
+    reconstructed from there; learning pulls the reconstruction of the *corrupted* input towards
+    the *clean* one [1]_.
+
+    .. math::
+
+        \tilde{x} &\sim q_D(\tilde{x} \mid x)                                        & (1) \\
+        y &= s(W \tilde{x} + b)                                                      & (2) \\
+        z &= s(W' y + b')                                                            & (3) \\
+        L(x, z) &= -\sum_{k=1}^d \left[x_k \log z_k + (1 - x_k) \log(1 - z_k)\right] & (4)
+
+    with :math:`s` the logistic sigmoid, and :math:`W'` the transpose of :math:`W`. Examples are
+    rows here, so that a product of the formulas such as :math:`W \tilde{x}` is written
+    ``dot(tilde_x, W)``.
+
+    The methods build symbolic graphs and compile nothing.
+
+    Parameters
+    ----------
+    numpy_rng : numpy.random.RandomState or numpy.random.Generator
+        Draws the seed of the random stream (where `theano_rng` is None), and then the initial
+        weights (where `W` is None).
+    theano_rng : RandomStreams, optional
+        Symbolic source of the corruption's noise.
+    input : symbolic matrix, optional
+        The minibatch, of shape (examples, n_visible), clean and in [0, 1]. It can be the result of
+        other computations, the layer below in a stack say. None makes a new variable.
+    n_visible, n_hidden : int
+        The number d of visible and d' of hidden units.
+    W : symbolic matrix, optional
+        Weights of shape (n_visible, n_hidden), usually a shared variable that another layer uses
+        too: it is taken as it is. None draws new ones, uniform in
+        :math:`\pm 4 \sqrt{6 / (n_{hidden} + n_{visible})}`, the interval for sigmoid units [2]_.
+    bhid, bvis : symbolic vector, optional
+        Biases of the hidden and of the visible units, taken as they are; None makes zeros.
+
+    Attributes
+    ----------
+    W, b, b_prime : the parameters; `W_prime` is ``W.T`` (tied weights)
+    params : list
+        ``[W, b, b_prime]``
+    x : the symbolic input
+    theano_rng : RandomStreams
+    n_visible, n_hidden : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of the wrong kind, shape or size; the message names it.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol: Extracting and composing robust
+       features with denoising autoencoders. ICML 2008, section 2.
+    .. [2] X. Glorot, Y. Bengio: Understanding the difficulty of training deep feedforward neural
+       networks. AISTATS 2010, equation (16), times 4 for the sigmoid.
+
+    Examples
+    --------
+    >>> import numpy, pytensor
+    >>> from deeptutorial import dA
+    >>> da = dA(numpy_rng=numpy.random.RandomState(123), n_visible=784, n_hidden=500)
+    >>> cost, updates = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
+    >>> train = pytensor.function([da.x], cost, updates=updates)
+    """
+
+    def __init__(
+        self,
+        numpy_rng: np.random.RandomState | np.random.Generator,
+        theano_rng: RandomStreams | None = None,
+        input: TensorVariable | None = None,
+        n_visible: int = 784,
+        n_hidden: int = 500,
+        W: TensorVariable | None = None,
+        bhid: TensorVariable | None = None,
+        bvis: TensorVariable | None = None,
+    ):
+        if not isinstance(numpy_rng, np.random.RandomState | np.random.Generator):
+            raise TypeError(
+                "numpy_rng must be a numpy.random.RandomState or a numpy.random.Generator, "
+                f"got {numpy_rng!r}"
+            )
+        self.n_visible = _checked_size("n_visible", n_visible)
+        self.n_hidden = _checked_size("n_hidden", n_hidden)
+
+        # The order of the draws is the tutorial's: first the seed, then the weights.
+        if theano_rng is None:
+            theano_rng = RandomStreams(_draw_seed(numpy_rng))
+        elif not hasattr(theano_rng, "binomial"):
+            raise TypeError(f"theano_rng must be a RandomStreams, got {theano_rng!r}")
+        self.theano_rng = theano_rng
+
+        if W is None:
+            bound = 4 * np.sqrt(6.0 / (n_hidden + n_visible))
+            initial_W = numpy_rng.uniform(low=-bound, high=bound, size=(n_visible, n_hidden))
+            W = _shared(initial_W, name="W")
+        if bhid is None:
+            bhid = _shared(np.zeros(n_hidden), name="b")
+        if bvis is None:
+            bvis = _shared(np.zeros(n_visible), name="b_prime")
+        self.W = _checked_variable("W", W, (n_visible, n_hidden))
+        self.b = _checked_variable("bhid", bhid, (n_hidden,))
+        self.b_prime = _checked_variable("bvis", bvis, (n_visible,))
+        self.W_prime = self.W.T
+
+        self.x = pt.matrix("input") if input is None else input
+        _checked_variable("input", self.x, (None, n_visible))
+
+        self.params = [self.W, self.b, self.b_prime]
+
+    def get_corrupted_input(
+        self, input: TensorVariable, corruption_level: float | TensorVariable
+    ) -> TensorVariable:
+        """Equation (1): set a random part of the entries to zero, masking noise.
+
+        Parameters
+        ----------
+        input : symbolic array
+        corruption_level : float or symbolic scalar, in [0, 1]
+            The probability of each entry to be zeroed. A plain 0 returns `input` itself, and no
+            random number is drawn.
+
+        Returns
+        -------
+        TensorVariable
+            Same shape; what is not zeroed is untouched.
+        """
+        corruption_level = _checked_number("corruption_level", corruption_level, 0, 1)
+        if isinstance(corruption_level, float) and corruption_level == 0:
+            return input
+        kept = self.theano_rng.binomial(
+            size=input.shape, n=1, p=1 - corruption_level, dtype=pytensor.config.floatX
+        )
+        return kept * input
+
+    def get_hidden_values(self, input: TensorVariable) -> TensorVariable:
+        """Equation (2): encode, (examples, n_visible) → (examples, n_hidden)."""
+        return pt.sigmoid(pt.dot(input, self.W) + self.b)
+
+    def get_reconstructed_input(self, hidden: TensorVariable) -> TensorVariable:
+        """Equation (3): decode, (examples, n_hidden) → (examples, n_visible)."""
+        return pt.sigmoid(pt.dot(hidden, self.W_prime) + self.b_prime)
+
+    def get_cost_updates(
+        self,
+        corruption_level: float | TensorVariable,
+        learning_rate: float | TensorVariable,
+    ) -> tuple[TensorVariable, list[tuple[SharedVariable, Variable]]]:
+        """Build one step of stochastic gradient descent.
+
+        Parameters
+        ----------
+        corruption_level : float or symbolic scalar, in [0, 1]
+        learning_rate : float or symbolic scalar, not negative
+
+        Returns
+        -------
+        cost : symbolic scalar
+            Equation (4), the mean over the examples of the minibatch.
+        updates : list of (shared variable, new value)
+            For ``pytensor.function(updates=...)``: a gradient step for each of `params`, and the
+            next state of each random generator that the cost depends on.
+        """
+        learning_rate = _checked_number("learning_rate", learning_rate, 0, math.inf)
+
+        tilde_x = self.get_corrupted_input(self.x, corruption_level)
+        y = self.get_hidden_values(tilde_x)
+        z = self.get_reconstructed_input(y)
+
+        # One value an example, summed over its pixels. Written as equation (4) has it: PyTensor
+        # rewrites log(sigmoid(a)) to a form that does not overflow.
+        L = -pt.sum(self.x * pt.log(z) + (1 - self.x) * pt.log(1 - z), axis=1)
+        cost = pt.mean(L)
+
+        # W stands in the encoder and, transposed, in the decoder: its gradient has both parts.
+        gparams = pt.grad(cost, self.params)
+        updates = [
+            (param, param - learning_rate * gparam)
+            for param, gparam in zip(self.params, gparams, strict=True)
+        ]
+        return cost, updates + _random_updates(cost)
+
+
+def _random_updates(cost: TensorVariable) -> list[tuple[SharedVariable, Variable]]:
+    """Find the generators below `cost`, each with its next state."""
+    return [
+        (source, source.default_update)
+        for source in graph_inputs([cost])
+        if isinstance(source, SharedVariable) and source.default_update is not None
+    ]
+
+
+def _draw_seed(numpy_rng: np.random.RandomState | np.random.Generator) -> int:
+    if isinstance(numpy_rng, np.random.Generator):
+        return int(numpy_rng.integers(2**30))
+    return int(numpy_rng.randint(2**30))
+
+
+def _shared(value: np.ndarray, name: str) -> SharedVariable:
+    return pytensor.shared(np.asarray(value, dtype=pytensor.config.floatX), name=name, borrow=True)
+
+
+def _checked_size(name: str, size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, Integral):
+        raise TypeError(f"{name} must be an integer, got {size!r}")
+    if size < 1:
+        raise ValueError(f"{name} must be at least 1, got {size}")
+    return int(size)
+
+
+def _checked_number(name: str, number, low: float, high: float) -> float | TensorVariable:
+    """Return a number as a float and a symbolic scalar in floatX, or say what is wrong with it."""
+    if isinstance(number, Variable):
+        if getattr(number, "ndim", None) != 0:
+            raise TypeError(f"{name} must be a number or a symbolic scalar, got {number.type}")
+        return pt.cast(number, pytensor.config.floatX)
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{name} must be a number or a symbolic scalar, got {number!r}")
+    if not (low <= number <= high and math.isfinite(number)):
+        wanted = f"in [{low}, {high}]" if math.isfinite(high) else f"finite and at least {low}"
+        raise ValueError(f"{name} must be {wanted}, got {number}")
+    return float(number)
+
+
+def _checked_variable(name: str, variable, shape: tuple[int | None, ...]) -> TensorVariable:
+    """Return `variable` itself if it has, as far as can be seen, the given shape (None: any)."""
+    if not isinstance(variable, TensorVariable):
+        raise TypeError(
+            f"{name} must be a PyTensor variable, got {type(variable).__name__}"
+            + ("; wrap it in pytensor.shared(...)" if isinstance(variable, np.ndarray) else "")
+        )
+    known = variable.type.shape
+    if isinstance(variable, SharedVariable):
+        known = variable.get_value(borrow=True).shape
+    if len(known) != len(shape):
+        kind = {1: "vector", 2: "matrix"}[len(shape)]
+        raise TypeError(f"{name} must be a {kind}, got {len(known)} dimensions ({variable.type})")
+    if any(
+        have is not None and want is not None and have != want
+        for have, want in zip(known, shape, strict=True)
+    ):
+        described = ", ".join("any" if side is None else str(side) for side in shape)
+        raise ValueError(f"{name} must have shape ({described}), got {tuple(known)}")
+    return variable

@@ -1,0 +1,68 @@
+"""What an epoch is made of: minibatches, their progress, and the mean of their costs."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+from tqdm import tqdm
+
+from deeptutorial.datasets import DatasetError
+
+__all__ = ["DivergenceError", "count_minibatches", "mean_cost", "minibatches"]
+
+
+class DivergenceError(ArithmeticError):
+    """The cost is no longer a finite number."""
+
+
+def count_minibatches(train_set_x: SharedVariable, batch_size: int) -> int:
+    """Return how many whole minibatches a training set has.
+
+    Examples that are left over at the end are not trained on, as in the tutorial.
+
+    Raises
+    ------
+    ValueError
+        If `batch_size` is not positive.
+    DatasetError
+        If there are fewer examples than one minibatch.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    n_examples = train_set_x.get_value(borrow=True).shape[0]
+    if n_examples < batch_size:
+        raise DatasetError(
+            f"the training set has {n_examples} example(s), fewer than one minibatch of "
+            f"{batch_size}; choose a batch size of at most {n_examples}"
+        )
+    return n_examples // batch_size
+
+
+def minibatches(n_train_batches: int, epoch: int) -> Iterable[int]:
+    """Count through the minibatches of an epoch, with a progress bar on a terminal."""
+    return tqdm(
+        range(n_train_batches),
+        desc=f"epoch {epoch}",
+        unit="minibatch",
+        leave=False,
+        disable=None,
+        mininterval=0.2,
+    )
+
+
+def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
+    """Average the costs of an epoch's minibatches, in float64.
+
+    Raises
+    ------
+    DivergenceError
+        If the mean is not finite.
+    """
+    mean = np.mean(costs, dtype="float64")
+    if not np.isfinite(mean):
+        first = int(np.argmin(np.isfinite(costs)))
+        raise DivergenceError(
+            f"the cost became {costs[first]} at minibatch {first} of the epoch: the learning rate "
+            f"of {learning_rate:g} is too high; try {learning_rate / 10:g}"
+        )
+    return mean

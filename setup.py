@@ -1,0 +1,32 @@
+"""What the package is and needs; `pip install .` reads it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="deeptutorial",
+    version="0.1.0",
+    description="The deeplearning.net tutorial on denoising autoencoders, on PyTensor",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["deeptutorial", "deeptutorial.*"]),
+    install_requires=[
+        # The graphs and their compilers. 3.0.7 is the newest for Python 3.11.
+        "pytensor>=3.0.7,<4",
+        "numpy>=2",
+        "pillow>=10.3",  # reads and writes pictures
+        "tqdm>=4.64",  # progress bars
+        "platformdirs>=3",  # the user's cache folder on each system
+        "filelock>=3.12",  # PyTensor needs it too
+    ],
+    extras_require={
+        "test": ["pytest>=8"],
+        "lint": ["ruff>=0.14"],
+    },
+)
