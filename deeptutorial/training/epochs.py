@@ -1,12 +1,13 @@
 """What an epoch is made of: minibatches, their progress, and the mean of their costs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 from tqdm import tqdm
 
 from deeptutorial.datasets import DatasetError
+from deeptutorial.training.interrupts import interrupts_held
 
 __all__ = ["DivergenceError", "count_minibatches", "mean_cost", "minibatches"]
 
@@ -38,16 +39,25 @@ def count_minibatches(train_set_x: SharedVariable, batch_size: int) -> int:
     return n_examples // batch_size
 
 
-def minibatches(n_train_batches: int, epoch: int) -> Iterable[int]:
-    """Count through the minibatches of an epoch, with a progress bar on a terminal."""
-    return tqdm(
-        range(n_train_batches),
-        desc=f"epoch {epoch}",
-        unit="minibatch",
-        leave=False,
-        disable=None,
-        mininterval=0.2,
-    )
+def minibatches(n_train_batches: int, epoch: int) -> Iterator[int]:
+    """Count through the minibatches of an epoch, with a progress bar on a terminal.
+
+    Ctrl-C takes effect between two minibatches, never within one.
+    """
+    with (
+        interrupts_held() as raise_if_interrupted,
+        tqdm(
+            range(n_train_batches),
+            desc=f"epoch {epoch}",
+            unit="minibatch",
+            leave=False,
+            disable=None,
+            mininterval=0.2,
+        ) as progress,
+    ):
+        for batch_index in progress:
+            yield batch_index
+            raise_if_interrupted()
 
 
 def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
