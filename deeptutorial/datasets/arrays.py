@@ -48,7 +48,7 @@ def to_unit_interval(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype == np.bool_:
         return values.astype(np.float32)
-    if values.dtype in (np.uint8, np.uint16):
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         levels = 1 << (8 * values.dtype.itemsize)
         return np.multiply(values, np.float32(1 / levels), dtype=np.float32)
     return values
@@ -108,7 +108,8 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
         raise refuse(f"labels must be a vector of whole numbers, got {described}")
     if len(labels) != len(images):
         raise refuse(f"there are {len(images)} images but {len(labels)} labels")
-    whole = labels.astype(np.int32)
+    with np.errstate(invalid="ignore"):  # NaN is found below
+        whole = labels.astype(np.int32)
     if not np.array_equal(whole, labels):
         raise refuse("labels must be whole numbers that fit 32 bits")
     return images, whole
@@ -124,13 +125,11 @@ def divided(source: str, images: np.ndarray, labels: np.ndarray | None) -> tuple
             f"{source}: {len(images)} example(s), and a training, a validation and a test set "
             "need at least one each"
         )
+    images, labels = checked_part(source, "whole", images, labels)
     order = np.random.default_rng(0).permutation(len(images))
     n_held_out = max(1, len(images) // 7)
     pieces = np.split(order, [len(images) - 2 * n_held_out, len(images) - n_held_out])
-    train, valid, test = (
-        checked_part(source, name, images[piece], None if labels is None else labels[piece])
-        for name, piece in zip(("training", "validation", "test"), pieces, strict=True)
-    )
+    train, valid, test = ((images[piece], labels[piece]) for piece in pieces)
     return train, valid, test
 
 

@@ -57,7 +57,7 @@ def _draw_and_keep(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the kept digits; None if there are none, or the file is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
     except Exception:
         return None

@@ -1,6 +1,7 @@
 """IDX, the file format that MNIST is published in."""
 
 import gzip
+import os
 import struct
 import zlib
 from math import prod
@@ -26,7 +27,7 @@ def find_idx_files(folder: Path) -> dict[str, Path]:
     found = {}
     for name in IDX_NAMES:
         for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
+            if os.path.isfile(path):  # unlike Path.is_file, False where one may not look
                 found[name] = path
                 break
     return found
@@ -69,7 +70,10 @@ def read_idx(path: Path) -> np.ndarray:
             f"{path}: the header tells of {' x '.join(map(str, shape))} bytes, "
             f"but {len(content) - start} follow"
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    except ValueError as error:
+        raise DatasetError(f"{path}: the header tells of an impossible array ({error})") from error
 
 
 def read_idx_folder(folder: Path) -> Dataset:

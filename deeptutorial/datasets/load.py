@@ -74,11 +74,11 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
         return _read_mnist_or_digits()
 
     path = Path(name)
-    if not path.exists() and path.name == name:
-        path = next((f / name for f in data_folders() if (f / name).exists()), path)
-    if path.is_dir():
+    if not os.path.exists(path) and path.name == name:
+        path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
+    if os.path.isdir(path):
         return read_idx_folder(path) if find_idx_files(path) else read_picture_folder(path)
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
         return _read_file(path)
     if name == PICKLED_MNIST:
         return _read_mnist()
@@ -100,7 +100,7 @@ def _read_mnist() -> Dataset:
     for folder in data_folders():
         if len(find_idx_files(folder)) == len(IDX_NAMES):
             return read_idx_folder(folder)
-        if (folder / PICKLED_MNIST).is_file():
+        if os.path.isfile(folder / PICKLED_MNIST):
             return read_pickled(folder / PICKLED_MNIST)
     folder = writable_folder()
     if folder is None:

@@ -7,6 +7,8 @@ rebuild plain numeric arrays from bytes, and any other name is refused before it
 
 import gzip
 import pickle
+import re
+import struct
 import zlib
 from math import prod
 from pathlib import Path
@@ -38,7 +40,11 @@ def read_pickled(path: Path) -> Dataset:
     """
     try:
         with _opened(path) as file:
-            content = _ArraysOnlyUnpickler(file, encoding="latin1").load()
+            content = _ArraysOnlyUnpickler(_Reader(file), encoding="latin1").load()
+            while file.read(1 << 20):  # to the end, where gzip keeps its checksum
+                pass
+    except DatasetError:
+        raise
     except _RefusedError as refused:
         raise DatasetError(
             f"{path}: refused: the pickle asks for {refused}, and only NumPy arrays are read from "
@@ -60,6 +66,8 @@ def read_pickled(path: Path) -> Dataset:
     for name, part in zip(("training", "validation", "test"), content, strict=True):
         if not all(isinstance(member, _PickledArray) for member in part):
             raise DatasetError(f"{path}: {name} set: {wanted}, all of them arrays")
+        if any(member.array is None for member in part):
+            raise DatasetError(f"{path}: {name} set: {wanted}, but one of the arrays has no values")
         images, labels = (member.array for member in part)
         parts.append(checked_part(str(path), name, images, labels))
 
@@ -82,18 +90,40 @@ def _is_sequence(value, length: int) -> bool:
     return isinstance(value, tuple | list) and len(value) == length
 
 
+class _Reader:
+    """Reads from a file; memory is taken for what is there, not for what a pickle claims."""
+
+    CHUNK = 1 << 20
+
+    def __init__(self, file):
+        self.file = file
+        self.readline = file.readline
+
+    def read(self, size: int) -> bytes | bytearray:
+        if size <= self.CHUNK:
+            return self.file.read(size)
+        content = bytearray()
+        while chunk := self.file.read(min(self.CHUNK, size - len(content))):
+            content += chunk
+        return content
+
+
 class _RefusedError(Exception):
     """Names what a pickle asked for."""
+
+
+def _named(value) -> str:
+    """Describe a value for a message; tuples within tuples could make it endless."""
+    return repr(value[:60]) if isinstance(value, str) else type(value).__name__
 
 
 class _PickledType:
     """Stands in for `numpy.dtype`: plain numbers only."""
 
     def __init__(self, code, *_):
-        dtype = np.dtype(code) if isinstance(code, str) else None
-        if dtype is None or dtype.kind not in "biuf":
-            raise _RefusedError(f"an array of type {code!r}")
-        self.dtype = dtype
+        if not (isinstance(code, str) and re.fullmatch(r"[<>|=]?[biuf]\d{1,2}", code)):
+            raise _RefusedError(f"an array of type {_named(code)}")
+        self.dtype = np.dtype(code)
 
     def __setstate__(self, state):
         _version, byte_order, *_ = state
@@ -112,13 +142,18 @@ class _PickledArray:
 
 
 def _array_from(values, pickled_type: _PickledType, shape, order: str) -> np.ndarray:
+    # A number would make as many bytes, and a text times a number as long a text.
+    if not isinstance(values, str | bytes | bytearray):
+        raise ValueError(f"the values of an array must be bytes, not {type(values).__name__}")
+    if not (isinstance(shape, tuple) and all(type(size) is int for size in shape)):
+        raise ValueError("the shape of an array must be whole numbers")
     # A bytearray, so that the array can be written to without another copy.
     data = bytearray(values, "latin1") if isinstance(values, str) else bytearray(values)
     dtype = pickled_type.dtype
     if prod(shape) * dtype.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} and type {dtype} has {len(data)} bytes")
     array = np.frombuffer(data, dtype=dtype).reshape(shape, order=order)
-    return np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))
+    return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
 
 
 def _reconstruct(*_) -> _PickledArray:
@@ -126,17 +161,21 @@ def _reconstruct(*_) -> _PickledArray:
     return _PickledArray()
 
 
-def _frombuffer(values, pickled_type: _PickledType, shape, order: str) -> _PickledArray:
+def _frombuffer(values, pickled_type: _PickledType, shape, order: str, axes=None) -> _PickledArray:
     """Stand in for NumPy's function of this name, which newer pickles use."""
     filled = _PickledArray()
-    filled.array = _array_from(values, pickled_type, shape, order)
+    if order == "K" and axes is not None:  # neither C nor Fortran order, but axes exchanged
+        stored = _array_from(values, pickled_type, shape, "C")
+        filled.array = np.asarray(stored.transpose(axes), order="C")
+    else:
+        filled.array = _array_from(values, pickled_type, shape, order)
     return filled
 
 
 def _encode(text: str, encoding: str) -> bytes:
     """Stand in for `codecs.encode`, by which Python 3 puts bytes into a pickle for Python 2."""
     if encoding != "latin1":
-        raise _RefusedError(f"the encoding {encoding!r}")
+        raise _RefusedError(f"the encoding {_named(encoding)}")
     return bytearray(text, "latin1")
 
 
@@ -149,12 +188,34 @@ _STAND_INS = {
 }
 
 
-class _ArraysOnlyUnpickler(pickle.Unpickler):
+class _ArraysOnlyUnpickler(pickle._Unpickler):
+    """The unpickler written in Python; the one in C takes memory for whatever a pickle claims."""
+
+    dispatch = pickle._Unpickler.dispatch.copy()
+
+    def load_bytearray8(self):
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(size)))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+    def load_build(self):
+        """Hand a state to a stand-in for an object; functions and classes stay as they are."""
+        state, target = self.stack.pop(), self.stack[-1]
+        if not isinstance(target, _PickledType | _PickledArray):
+            raise _RefusedError(f"a change to {_named(target)}")
+        target.__setstate__(state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def get_extension(self, code: int):
+        raise _RefusedError(f"the extension code {code}")
+
     def find_class(self, module: str, name: str):
         try:
             return _STAND_INS[module, name]
         except KeyError:
-            raise _RefusedError(f"{module}.{name}") from None
+            raise _RefusedError(f"{module[:60]}.{name[:60]}") from None
 
     def persistent_load(self, pid):
-        raise _RefusedError(f"a persistent object ({pid!r})")
+        raise _RefusedError(f"a persistent object ({_named(pid)})")

@@ -1,10 +1,9 @@
 """A user's own pictures: a folder of image files, or arrays in an ``.npz``."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from deeptutorial.datasets.arrays import (
     Dataset,
@@ -37,8 +36,8 @@ def read_picture_folder(folder: Path) -> Dataset:
     """Read a folder of pictures, all of one size, grey or colour.
 
     Where the pictures lie in sub-folders, each sub-folder is a class, numbered in alphabetical
-    order. If all are grey, an example has a value a pixel, otherwise three. The pictures are
-    divided into training, validation and test set (5 : 1 : 1) after a shuffle that is always the
+    order. If all are grey, an example has a value a pixel, otherwise three; what is transparent is
+    taken as white. The pictures are divided into training, validation and test set (5 : 1 : 1) after a shuffle that is always the
     same.
 
     Raises
@@ -83,15 +82,35 @@ def _read_picture(path: Path) -> np.ndarray:
     """Return float32 in [0, 1) of shape (height, width), or (height, width, 3) for colour."""
     try:
         with Image.open(path) as picture:
-            if picture.mode.startswith("I;16"):
-                return to_unit_interval(np.asarray(picture).astype(np.uint16))
-            if picture.mode in ("1", "L", "LA"):
+            if picture.mode.startswith("I"):  # 16 bits; some formats hand them over as 32
+                values = np.asarray(picture)
+                if values.min() < 0 or values.max() > 65535:
+                    raise ValueError(
+                        f"its values go from {values.min()} to {values.max()}, more than 16 bits"
+                    )
+                return to_unit_interval(values.astype(np.uint16))
+            if picture.mode == "F":
+                return np.asarray(picture)
+            if picture.mode in ("1", "L"):
                 return to_unit_interval(np.asarray(picture.convert("L")))
-            return to_unit_interval(np.asarray(picture.convert("RGB")))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as a picture ({error})") from error
+            may_be_grey = picture.mode in ("LA", "P")
+            colours = np.asarray(_on_white(picture))
+            if may_be_grey and (colours == colours[:, :, :1]).all():
+                return to_unit_interval(colours[:, :, 0])
+            return to_unit_interval(colours)
     except Image.DecompressionBombError as error:
         raise DatasetError(f"{path}: too large ({error})") from error
+    except Exception as error:  # a damaged picture can raise nearly anything
+        raise DatasetError(f"{path}: cannot be read as a picture ({error})") from error
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture in RGB, what is transparent on white, as viewers show it."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture.convert("RGBA"))
+    return white.convert("RGB")
 
 
 def read_npz(path: Path) -> Dataset:
@@ -107,12 +126,16 @@ def read_npz(path: Path) -> Dataset:
     DatasetError
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive can raise nearly anything
         raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
 
     source = str(path)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise DatasetError(f"{path}: {name} is not an array")
     if "x" in arrays:
         image_shape = _image_shape(source, arrays["x"])
         return Dataset(*divided(source, arrays["x"], arrays.get("y")), image_shape=image_shape)
