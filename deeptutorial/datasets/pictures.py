@@ -37,8 +37,8 @@ def read_picture_folder(folder: Path) -> Dataset:
 
     Where the pictures lie in sub-folders, each sub-folder is a class, numbered in alphabetical
     order. If all are grey, an example has a value a pixel, otherwise three; what is transparent is
-    taken as white. The pictures are divided into training, validation and test set (5 : 1 : 1) after a shuffle that is always the
-    same.
+    taken as white. The pictures are divided into training, validation and test set (5 : 1 : 1)
+    after a shuffle that is always the same.
 
     Raises
     ------
