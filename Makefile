@@ -1,6 +1,7 @@
 # make run    sets up .venv where there is none, and trains: python dA.py
 # make test   sets up .venv where there is none, and runs the tests
 # make lint   checks style and layout
+# make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
 #
 # Variables: PYTHON (to make .venv with), VENV (its folder), ARGS (options for dA.py or pytest), e.g.
 #   make run ARGS="--training-epochs 3 --dataset digits"
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: run test lint
+.PHONY: run test lint bench
 
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
@@ -20,6 +21,10 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+bench: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(VENV)/bin/python -m benchmarks.run --full $(ARGS)
 
 $(VENV)/.installed: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

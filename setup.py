@@ -20,6 +20,10 @@ setup(
         # The graphs and their compilers. 3.0.7 is the newest for Python 3.11.
         "pytensor>=3.0.7,<4",
         "numpy>=2",
+        # PyTensor's default backend, for which the kernels are written, and its BLAS; both come
+        # with PyTensor anyway.
+        "numba>=0.60",
+        "scipy>=1.11",
         "pillow>=10.3",  # reads and writes pictures
         "tqdm>=4.64",  # progress bars
         "platformdirs>=3",  # the user's cache folder on each system
@@ -28,5 +32,6 @@ setup(
     extras_require={
         "test": ["pytest>=8"],
         "lint": ["ruff>=0.14"],
+        "bench": ["torch", "jax", "matplotlib>=3.8", "threadpoolctl>=3"],
     },
 )

@@ -1,5 +1,6 @@
 """Denoising autoencoders as symbolic graphs, after the deeplearning.net tutorial."""
 
+import deeptutorial.compile  # noqa: F401  it registers the graph rewrites with PyTensor
 from deeptutorial.datasets import load_data
 from deeptutorial.images import scale_to_unit_interval, tile_raster_images
 from deeptutorial.models import dA

@@ -1,0 +1,314 @@
+"""One training step of a dA with tied weights, for the Numba backend.
+
+The arithmetic of a step is five matrix products, and nearly all of its time is spent on W, which is
+too large to be read from memory as often as that. Three decisions make the step fast:
+
+* **Each thread owns a block of W's rows for the whole step.** Rows are pixels. A thread adds its
+  pixels' share to every hidden unit (encode), computes its pixels' reconstruction (decode), sends
+  their error back (again a share of every hidden unit) and updates its rows. Its part of W then
+  stays in its own cache; a product that splits W by columns in one place and by rows in the next
+  moves it between cores. Only arrays of the size of the hidden layer are summed over threads.
+* **The products are written here and not left to BLAS.** A minibatch is thin (20 rows): BLAS spends
+  as long on packing W as on multiplying. Here W is read in place, through small tiles that are held
+  in registers.
+* **Zeros are skipped.** Most pixels of a digit are black, and corruption blackens more. Where few
+  pixels are left, the two products that have the corrupted input as a factor visit those only.
+
+`step` is called from compiled code. It finds the phases below by address, and `load` must have been
+called before: a caller is then compiled without compiling them again.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
+from numba.np.numpy_support import from_dtype
+
+from deeptutorial.compile.kernels import helpers
+from deeptutorial.compile.kernels.elementwise import (
+    add_to,
+    copy,
+    corrupt,
+    hidden_error,
+    reconstruct,
+    sigmoid,
+)
+from deeptutorial.compile.kernels.products import dot, dots, gather, multiply
+from deeptutorial.compile.kernels.tiles import TILE_ROWS
+
+__all__ = ["load", "step"]
+
+LINE = helpers.LINE
+
+# Arrays that the phases share. `visible` holds the error of the reconstruction above the corrupted
+# input (2 B rows) and `hidden` the code y above its error (2 B rows): the gradient of W is then
+# visible.T @ hidden, one product. Their rows, and those of the threads' `partial` sums over the
+# hidden layer, are padded to whole cache lines.
+PANEL = 96  # rows of W, or samples, whose slice of a tile's width fits the first-level cache
+ZERO, ONE = np.int64(0), np.int64(1)  # as literals they would have the products compiled anew
+
+
+# What the phases are told: sizes, then addresses, as 64-bit integers.
+(_B, _V, _H, _VP, _HP, _THREADS, _SEED, _LISTED, _X, _TILDE_X, _W, _BHID, _BVIS, _REALS, _COST,
+ _DENSE, _VISIBLE, _HIDDEN, _PARTIAL, _VALUE, _INDEX, _BOUNDS, _SIZE) = range(23)  # fmt: skip
+
+
+@intrinsic
+def _pointer(typing_context, address, like):
+    """An address as a pointer of like's type; like is a pointer, or a number to point at."""
+    to = like if isinstance(like, types.CPointer) else types.CPointer(like)
+
+    def codegen(context, builder, signature, values):
+        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+    return to(types.intp, like), codegen
+
+
+@njit
+def _pixels(t, threads, V):
+    """The rows of W that thread t owns: whole tiles, but for the last thread's end."""
+    quads = V // TILE_ROWS
+    start = quads * t // threads * TILE_ROWS
+    return start, quads * (t + 1) // threads * TILE_ROWS if t < threads - 1 else V
+
+
+def _encode(t, task, like):
+    """Corrupt this thread's pixels; add their share of x~ W to its partial sums."""
+    task = carray(task, _SIZE)
+    B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
+    x = carray(_pointer(task[_X], like), (B, V))
+    W = carray(_pointer(task[_W], like), (V, H))
+    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
+    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))[t]
+    dense = carray(_pointer(task[_DENSE], 1), T)
+    listed = task[_LISTED]
+    value = carray(_pointer(task[_VALUE], like), (T, listed))[t]
+    index = carray(_pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
+    bounds = carray(_pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
+    first, last = bounds[0], bounds[1]
+    start, stop = _pixels(t, T, V)
+
+    masked = carray(_pointer(task[_REALS], 1.0), 2)[1]
+    count = 0
+    for k in range(B):
+        tilde_x = visible[B + k, start:stop]
+        if task[_TILDE_X] != 0:
+            given = carray(_pointer(task[_TILDE_X], like), (B, V))
+            count += copy(given[k, start:stop], tilde_x)
+        else:
+            coin = k * V + start + 1
+            count += corrupt(x[k, start:stop], np.uint64(task[_SEED]), coin, masked, tilde_x)
+    # A gathered row costs as much as two and a half in a tile, and more where it is short.
+    dense[t] = count * 10 > B * (stop - start) * 4 or H < 64
+    partial[:] = 0
+    for r in range(start, stop, PANEL):
+        rows = min(PANEL, stop - r)
+        if dense[t]:
+            multiply(partial, ZERO, Hp, B, visible, B * Vp + r, Vp, ONE, W, r * H, H, rows, H)
+            continue
+        n = 0
+        for k in range(B):
+            pixels = visible[B + k, r : r + rows]
+            first[k] = n
+            for q in range(rows):
+                index[n] = q
+                value[n] = pixels[q]
+                n += pixels[q] != 0
+            last[k] = n
+        gather(partial, ZERO, Hp, B, value, index, first, last, W, r * H, H, H)
+
+
+def _decode(t, task, like):
+    """Reconstruct this thread's pixels and send the error back, to its partial sums."""
+    task = carray(task, _SIZE)
+    B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
+    x = carray(_pointer(task[_X], like), (B, V))
+    W = carray(_pointer(task[_W], like), (V, H))
+    b_prime = carray(_pointer(task[_BVIS], like), V)
+    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, Hp))
+    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))[t]
+    cost = carray(_pointer(task[_COST], like), (T, B))[t]
+    start, stop = _pixels(t, T, V)
+
+    scale = W.dtype.type(-carray(_pointer(task[_REALS], 1.0), 2)[0])
+    partial[:] = 0
+    cost[:] = 0
+    for r in range(start, stop, PANEL):
+        end = min(r + PANEL, stop)
+        whole = (end - r) // TILE_ROWS * TILE_ROWS
+        dots(visible, r, Vp, W, r * H, H, whole, hidden, Hp, B, H)
+        for k in range(B):
+            for q in range(r + whole, end):
+                visible[k, q] = dot(W[q], hidden[k, :H])
+            cost[k] += reconstruct(visible[k, r:end], x[k, r:end], b_prime[r:end], scale)
+        multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H)
+    for k in range(B):
+        add_to(b_prime[start:stop], visible[k, start:stop])
+
+
+def _update(t, task, like):
+    """W += visible.T @ hidden, for this thread's rows."""
+    task = carray(task, _SIZE)
+    B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
+    W = carray(_pointer(task[_W], like), (V, H))
+    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, Hp))
+    listed = task[_LISTED]
+    value = carray(_pointer(task[_VALUE], like), (T, listed))[t]
+    index = carray(_pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
+    bounds = carray(_pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
+    first, last = bounds[0], bounds[1]
+    start, stop = _pixels(t, T, V)
+
+    dense = carray(_pointer(task[_DENSE], 1), T)[t]
+    depth = 2 * B if dense else B
+    for r in range(start, stop, 16):
+        rows = min(16, stop - r)
+        for k in range(0, depth, PANEL):
+            a = k * Vp + r
+            panel = min(PANEL, depth - k)
+            multiply(W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H)
+        if dense:
+            continue
+        for k in range(0, B, PANEL):
+            for q in range(rows):
+                first[q] = last[q] = q * PANEL
+            for s in range(min(PANEL, B - k)):
+                pixels = visible[B + k + s, r : r + rows]
+                for q in range(rows):
+                    n = last[q]
+                    index[n] = s
+                    value[n] = pixels[q]
+                    last[q] = n + (pixels[q] != 0)
+            gather(W, r * H, H, rows, value, index, first, last, hidden, (B + k) * Hp, Hp, H)
+
+
+@njit
+def _summed(t, task, like, b, hidden, is_error):
+    """Sum all threads' partial sums, for a share of the hidden units."""
+    B, H, Hp, T = task[_B], task[_H], task[_HP], task[_THREADS]
+    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))
+    units = LINE // hidden.itemsize
+    start = Hp // units * t // T * units
+    stop = min(H, Hp // units * (t + 1) // T * units)
+    for k in range(B):
+        total = partial[0, k, start:stop]
+        for u in range(1, T):
+            add_to(total, partial[u, k, start:stop])
+        y = hidden[k, start:stop]
+        if is_error:
+            hidden_error(total, y, hidden[B + k, start:stop], b[start:stop])
+        else:
+            sigmoid(total, b[start:stop], y)
+            if t == T - 1:
+                hidden[k, H:] = 0  # decoding reads whole vectors
+
+
+def _code(t, task, like):
+    """Make the code of what all threads have encoded."""
+    task = carray(task, _SIZE)
+    b = carray(_pointer(task[_BHID], like), task[_H])
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * task[_B], task[_HP]))
+    _summed(t, task, like, b, hidden, False)
+
+
+def _code_error(t, task, like):
+    """Make the error of the code of what all threads have sent back, and update its bias."""
+    task = carray(task, _SIZE)
+    b = carray(_pointer(task[_BHID], like), task[_H])
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * task[_B], task[_HP]))
+    _summed(t, task, like, b, hidden, True)
+
+
+_PHASES = (_encode, _code, _decode, _code_error, _update)
+_N_PHASES = len(_PHASES)
+
+
+@cache
+def load(dtype: str) -> None:
+    """Compile the phases for a float type, or read them from Numba's cache, for `step` to find."""
+    like = types.CPointer(from_dtype(np.dtype(dtype)))
+    signature = types.void(types.int64, types.CPointer(types.int64), like)
+    helpers.register(
+        _slot(np.dtype(dtype).itemsize), [cfunc(signature, cache=True)(phase) for phase in _PHASES]
+    )
+
+
+@njit
+def _slot(itemsize):
+    return 1 if itemsize == 8 else 0
+
+
+@njit(cache=True, error_model="numpy")
+def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
+    """Make one training step, in place, and return the cost of each example before it.
+
+    Parameters
+    ----------
+    x : array, (B, n_visible)
+        The minibatch. All arrays are C-contiguous and of one type, float32 or float64.
+    tilde_x : array, (B, n_visible)
+        The corrupted minibatch, if it `is_given`; otherwise it is made of x.
+    is_given : bool
+    seed : uint64
+        Of the noise, a new one for each step.
+    masked : float
+        The probability of a pixel to be set to zero.
+    step_size : float
+        What the gradient of the summed costs is multiplied with.
+    W, b, b_prime : array, (n_visible, n_hidden), (n_hidden,), (n_visible,)
+        Updated in place.
+
+    Returns
+    -------
+    array, (B,)
+    """
+    B, V = x.shape
+    H = W.shape[1]
+    size = W.itemsize
+    # Small steps, of some ten microseconds, are over before five meetings of threads are.
+    T = helpers.thread_count() if B * V * H >= 50_000 else 1
+    T = max(1, min(T, V // 16))
+    units = LINE // size
+    Hp = (H + units - 1) // units * units
+    Vp = (V + units - 1) // units * units
+    listed = PANEL * max(B, 16)
+
+    task = np.empty(_SIZE, np.int64)
+    task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS] = B, V, H, Vp, Hp, T
+    task[_SEED] = np.int64(seed)
+    task[_LISTED] = listed
+    task[_X], task[_W] = x.ctypes.data, W.ctypes.data
+    task[_TILDE_X] = tilde_x.ctypes.data if is_given else 0
+    task[_BHID], task[_BVIS] = b.ctypes.data, b_prime.ctypes.data
+    reals = np.array([step_size, masked], np.float64)
+    task[_REALS] = reals.ctypes.data
+    cost = np.empty((T, B), W.dtype)
+    task[_COST] = cost.ctypes.data
+    # One allocation, cut up by hand: every part starts on a cache line of its own.
+    sizes = (
+        (_DENSE, T * 8),
+        (_VISIBLE, 2 * B * Vp * size),
+        (_HIDDEN, 2 * B * Hp * size),
+        (_PARTIAL, T * B * Hp * size),
+        (_VALUE, T * listed * size),
+        (_INDEX, T * listed * 4),
+        (_BOUNDS, T * listed // PANEL * 16),
+    )
+    total = LINE
+    for _, n in sizes:
+        total += (n + LINE - 1) // LINE * LINE
+    work = np.empty(total, np.uint8)
+    address = (work.ctypes.data + LINE - 1) // LINE * LINE
+    for part, n in sizes:
+        task[part] = address
+        address += (n + LINE - 1) // LINE * LINE
+
+    helpers.run(_slot(size), _N_PHASES, T, task.ctypes.data)
+    for t in range(1, T):
+        add_to(cost[0], cost[t])
+    # The phases saw addresses only. What is returned here depends on everything they lay in, so
+    # that nothing is freed before they are done.
+    return cost[0] + W.dtype.type(0 * (task[_B] + reals.size + work.size))

@@ -1,0 +1,96 @@
+"""Matrix products of any size, made of tiles.
+
+Operands are an array and the offset of its first element, because a view costs a dozen
+instructions and these run for small blocks.
+"""
+
+from numba import njit
+
+from deeptutorial.compile.kernels.elementwise import REORDER
+from deeptutorial.compile.kernels.tiles import (
+    GATHER_VECTORS,
+    TILE_ROWS,
+    TILE_SAMPLES,
+    TILE_VECTORS,
+    VECTOR_BYTES,
+    dot_sample,
+    dot_samples,
+    gather_edge,
+    gather_narrow,
+    gather_wide,
+    multiply_edge,
+    multiply_row_edge,
+    multiply_row_wide,
+    multiply_wide,
+)
+
+__all__ = ["dot", "dots", "gather", "multiply"]
+
+
+@njit
+def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N):
+    """C[m, n] += sum over k of A[m, k] B[k, n]."""
+    lanes = VECTOR_BYTES // C.itemsize
+    n = 0
+    while n < N:
+        wide = n + TILE_VECTORS * lanes <= N
+        m = 0
+        while m < M:
+            c = c0 + m * ldc + n
+            a = a0 + m * a_row
+            if m + TILE_ROWS <= M:
+                if wide:
+                    multiply_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0)
+                else:
+                    multiply_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n)
+                m += TILE_ROWS
+            else:
+                if wide:
+                    multiply_row_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0)
+                else:
+                    multiply_row_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n)
+                m += 1
+        n += TILE_VECTORS * lanes if wide else 2 * lanes
+
+
+@njit
+def gather(C, c0, ldc, M, value, index, first, last, B, b0, ldb, N):
+    """C[m, n] += sum over i in [first[m], last[m]) of value[i] B[index[i], n]."""
+    lanes = VECTOR_BYTES // C.itemsize
+    n = 0
+    while n < N:
+        left = N - n
+        for m in range(M):
+            i, j = first[m], last[m]
+            if i < j:
+                c = c0 + m * ldc + n
+                if left >= GATHER_VECTORS * lanes:
+                    gather_wide(C, c, value, index, i, j, B, b0 + n, ldb, 0)
+                elif left > 2 * lanes:
+                    gather_edge(C, c, value, index, i, j, B, b0 + n, ldb, left)
+                else:
+                    gather_narrow(C, c, value, index, i, j, B, b0 + n, ldb, left)
+        n += GATHER_VECTORS * lanes if left > 2 * lanes else 2 * lanes
+
+
+@njit
+def dots(D, d0, ldd, A, a0, lda, M, B, ldb, samples, depth):
+    """D[c, m] = sum over j of A[m, j] B[c, j]; M is a multiple of four."""
+    c = 0
+    while c < samples:
+        several = c + TILE_SAMPLES <= samples
+        for m in range(0, M, TILE_ROWS):
+            d = d0 + c * ldd + m
+            if several:
+                dot_samples(D, d, ldd, A, a0 + m * lda, lda, B, c * ldb, ldb, depth)
+            else:
+                dot_sample(D, d, ldd, A, a0 + m * lda, lda, B, c * ldb, ldb, depth)
+        c += TILE_SAMPLES if several else 1
+
+
+@njit(fastmath=REORDER)
+def dot(a, b):
+    total = a.dtype.type(0)
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total

@@ -1,0 +1,236 @@
+"""Small matrix products held in vector registers, written in LLVM's own instructions.
+
+Numba vectorises loops, but does not keep a block of sums in registers over a loop; these do.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+
+def _register_file():
+    """Bytes in a vector register, and tile sizes that fill the registers without spilling."""
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    if "+avx512f" in features:  # 32 registers of 64 bytes
+        return 64, 6, 5
+    if "+avx2" in features:  # 16 registers of 32 bytes
+        return 32, 3, 2
+    if "+neon" in features:  # 32 registers of 16 bytes
+        return 16, 6, 5
+    return 16, 3, 2
+
+
+VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
+TILE_ROWS = 4
+GATHER_VECTORS = 8
+LINE = 64  # bytes in a cache line: what two threads write must not share one
+
+
+class _Vectors:
+    """Emits vector instructions for one scalar type."""
+
+    def __init__(self, builder, dtype):
+        self.builder = builder
+        self.bytes = dtype.bitwidth // 8
+        self.lanes = VECTOR_BYTES // self.bytes
+        self.scalar = ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
+        self.type = ir.VectorType(self.scalar, self.lanes)
+        self.name = f"v{self.lanes}f{dtype.bitwidth}"
+        self.zero = ir.Constant(self.type, [0.0] * self.lanes)
+
+    def _intrinsic(self, name, result, arguments):
+        function = ir.FunctionType(result, [a.type for a in arguments])
+        callee = cgutils.get_or_insert_function(self.builder.module, function, name)
+        return self.builder.call(callee, arguments)
+
+    def _pointer(self, base, index, to):
+        return self.builder.bitcast(self.builder.gep(base, [index]), to.as_pointer())
+
+    def shuffle(self, a, b, order):
+        order = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+        return self.builder.shuffle_vector(a, b, order)
+
+    def splat(self, scalar, lanes=None):
+        lanes = lanes or self.lanes
+        empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+        first = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
+        return self.shuffle(first, empty, [0] * lanes)
+
+    def fma(self, a, b, c):
+        # "muladd" and not "fma": without the instruction, the latter becomes a library call.
+        return self._intrinsic(f"llvm.fmuladd.{self.name}", self.type, [a, b, c])
+
+    def below(self, n, offset):
+        """Which lanes, counted from offset, are below n?"""
+        lanes = ir.Constant(
+            ir.VectorType(n.type, self.lanes), [offset + i for i in range(self.lanes)]
+        )
+        return self.builder.icmp_signed("<", lanes, self.splat(n))
+
+    def load(self, base, index, mask=None):
+        pointer = self._pointer(base, index, self.type)
+        if mask is None:
+            return self.builder.load(pointer, align=self.bytes)
+        arguments = [pointer, ir.IntType(32)(self.bytes), mask, self.zero]
+        return self._intrinsic(f"llvm.masked.load.{self.name}.p0", self.type, arguments)
+
+    def store(self, value, base, index, mask=None):
+        pointer = self._pointer(base, index, value.type)
+        if mask is None:
+            self.builder.store(value, pointer, align=self.bytes)
+        else:
+            arguments = [value, pointer, ir.IntType(32)(self.bytes), mask]
+            self._intrinsic(f"llvm.masked.store.{self.name}.p0", ir.VoidType(), arguments)
+
+    def load_scalar(self, base, index):
+        return self.builder.load(self.builder.gep(base, [index]))
+
+    def sums(self, vectors):
+        """The sums over lanes of four vectors, as one vector of four."""
+        add, lanes = self.builder.fadd, self.lanes
+        for width in (1, 2):  # interleave a pair and add; then the two results likewise
+            if width == lanes:  # two lanes: they are sums already
+                return self.shuffle(*vectors, [0, 1, 2, 3])
+            low = [
+                i // (2 * width) * 2 * width + i % width + (lanes if i & width else 0)
+                for i in range(lanes)
+            ]
+            high = [i + width for i in low]
+            vectors = [
+                add(self.shuffle(a, b, low), self.shuffle(a, b, high))
+                for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+            ]
+        (total,) = vectors
+        while lanes > 4:
+            lanes //= 2
+            low, high = list(range(lanes)), list(range(lanes, 2 * lanes))
+            total = add(self.shuffle(total, total, low), self.shuffle(total, total, high))
+        return total
+
+
+def _tile(arguments):
+    """Make an intrinsic of `emit(builder, vectors, *arguments)`.
+
+    `arguments` has a letter for each: "a" an array, passed on as a pointer, "i" an integer.
+    The first is the array that is written; it sets the type of the vectors.
+    """
+
+    def decorate(emit):
+        def codegen(context, builder, signature, values):
+            values = [
+                context.make_array(t)(context, builder, v).data if kind == "a" else v
+                for kind, t, v in zip(arguments, signature.args, values, strict=True)
+            ]
+            emit(builder, _Vectors(builder, signature.args[0].dtype), *values)
+            return context.get_dummy_value()
+
+        names = [f"x{i}" for i in range(len(arguments))]
+        kinds = [f"x{i}" if k == "a" else "intp" for i, k in enumerate(arguments)]
+        scope = {"void": types.void, "intp": types.intp, "codegen": codegen}
+        # Numba reads the number of arguments off the function, so each count needs its own.
+        exec(
+            f"def tile(typing_context, {', '.join(names)}):\n"
+            f"    return void({', '.join(kinds)}), codegen",
+            scope,
+        )
+        return intrinsic(scope["tile"])
+
+    return decorate
+
+
+def _multiply_tile(rows, width, masked):
+    """C[m, n] += sum over k of A[m, k] B[k, n], for `rows` rows and `width` vectors of columns."""
+
+    @_tile("aiiaiiiaiiii")
+    def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, depth, columns):
+        add, mul, integer = builder.add, builder.mul, c0.type
+        offsets = [integer(j * v.lanes) for j in range(width)]
+        masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
+        c = [add(c0, mul(ldc, integer(m))) for m in range(rows)]
+        a = [add(a0, mul(a_row, integer(m))) for m in range(rows)]
+        sums = [[cgutils.alloca_once(builder, v.type) for _ in offsets] for _ in c]
+        for m in range(rows):
+            for s, o, mask in zip(sums[m], offsets, masks, strict=True):
+                builder.store(v.load(C, add(c[m], o), mask), s)
+        with cgutils.for_range(builder, depth) as loop:
+            b = add(b0, mul(loop.index, ldb))
+            b = [v.load(B, add(b, o), mask) for o, mask in zip(offsets, masks, strict=True)]
+            k = mul(loop.index, a_col)
+            for m in range(rows):
+                factor = v.splat(v.load_scalar(A, add(a[m], k)))
+                for s, b_j in zip(sums[m], b, strict=True):
+                    builder.store(v.fma(factor, b_j, builder.load(s)), s)
+        for m in range(rows):
+            for s, o, mask in zip(sums[m], offsets, masks, strict=True):
+                v.store(builder.load(s), C, add(c[m], o), mask)
+
+    return tile
+
+
+def _gather_tile(width, masked):
+    """C[n] += sum over i in [first, last) of value[i] B[index[i], n]."""
+
+    @_tile("aiaaiiaiii")
+    def tile(builder, v, C, c0, value, index, first, last, B, b0, ldb, columns):
+        add, mul, integer = builder.add, builder.mul, c0.type
+        offsets = [integer(j * v.lanes) for j in range(width)]
+        masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
+        sums = [cgutils.alloca_once(builder, v.type) for _ in offsets]
+        for s, o, mask in zip(sums, offsets, masks, strict=True):
+            builder.store(v.load(C, add(c0, o), mask), s)
+        with cgutils.for_range(builder, last, start=first) as loop:
+            factor = v.splat(v.load_scalar(value, loop.index))
+            row = builder.sext(v.load_scalar(index, loop.index), integer)
+            b = add(b0, mul(row, ldb))
+            for s, o, mask in zip(sums, offsets, masks, strict=True):
+                builder.store(v.fma(factor, v.load(B, add(b, o), mask), builder.load(s)), s)
+        for s, o, mask in zip(sums, offsets, masks, strict=True):
+            v.store(builder.load(s), C, add(c0, o), mask)
+
+    return tile
+
+
+def _dot_tile(samples):
+    """D[c, m] = sum over j of A[m, j] B[c, j], for four rows m; B's rows are padded with zeros."""
+
+    @_tile("aiiaiiaiii")
+    def tile(builder, v, D, d0, ldd, A, a0, lda, B, b0, ldb, depth):
+        add, mul, integer = builder.add, builder.mul, d0.type
+        a = [add(a0, mul(lda, integer(m))) for m in range(TILE_ROWS)]
+        b = [add(b0, mul(ldb, integer(c))) for c in range(samples)]
+        sums = [[cgutils.alloca_once(builder, v.type) for _ in a] for _ in b]
+        for row in sums:
+            for s in row:
+                builder.store(v.zero, s)
+
+        def columns(j, mask=None):
+            left = [v.load(A, add(a_m, j), mask) for a_m in a]
+            for b_c, row in zip(b, sums, strict=True):
+                right = v.load(B, add(b_c, j), mask)
+                for left_m, s in zip(left, row, strict=True):
+                    builder.store(v.fma(left_m, right, builder.load(s)), s)
+
+        whole = builder.sdiv(depth, integer(v.lanes))
+        with cgutils.for_range(builder, whole) as loop:
+            columns(mul(loop.index, integer(v.lanes)))
+        done = mul(whole, integer(v.lanes))
+        with builder.if_then(builder.icmp_signed("<", done, depth)):
+            columns(done, v.below(builder.sub(depth, done), 0))
+        for c, row in enumerate(sums):
+            total = v.sums([builder.load(s) for s in row])
+            v.store(total, D, add(d0, mul(ldd, integer(c))))
+
+    return tile
+
+
+multiply_wide = _multiply_tile(TILE_ROWS, TILE_VECTORS, masked=False)
+multiply_edge = _multiply_tile(TILE_ROWS, 2, masked=True)
+multiply_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False)
+multiply_row_edge = _multiply_tile(1, 2, masked=True)
+gather_wide = _gather_tile(GATHER_VECTORS, masked=False)
+gather_edge = _gather_tile(GATHER_VECTORS, masked=True)
+gather_narrow = _gather_tile(2, masked=True)
+dot_samples = _dot_tile(TILE_SAMPLES)
+dot_sample = _dot_tile(1)

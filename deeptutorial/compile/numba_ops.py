@@ -1,0 +1,133 @@
+"""The Ops' implementations for PyTensor's Numba backend."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numba.extending import overload
+from numba.np.unsafe.ndarray import to_fixed_tuple
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
+from pytensor.link.numba.dispatch.compile_ops import numba_deepcopy
+
+from deeptutorial.compile import kernels
+from deeptutorial.compile.kernels import denoising_step
+from deeptutorial.compile.kernels.elementwise import flip
+from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.random import CoinFlips
+
+__all__ = []
+
+
+def _cache_key(what: str) -> str:
+    """Name something made of the kernels, so that a cached one is never one of older kernels."""
+    digest = sha256(what.encode())
+    for source in sorted(Path(kernels.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+@register_funcify_and_cache_key(DenoisingStep)
+def _denoising_step(op: DenoisingStep, node, **_):
+    dtype = node.inputs[0].dtype
+    denoising_step.load(dtype)
+    step = denoising_step.step
+    parameter = owned if op.inplace else copied
+    generator = itself if op.inplace else numba_deepcopy
+
+    # One function for each number of inputs and outputs, which compiled code has to know.
+    if op.corruption == "masking":
+
+        @numba_njit
+        def implementation(x, step_size, W, b, b_prime, rng, kept):
+            x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
+            rng = generator(rng)
+            masked = 1.0 - np.float64(kept.item())
+            L = step(x, x, False, drawn_seed(rng), masked, step_size.item(), W, b, b_prime)
+            return L, W, b, b_prime, rng
+
+    elif op.corruption == "given":
+
+        @numba_njit
+        def implementation(x, step_size, W, b, b_prime, tilde_x):
+            x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
+            tilde_x = contiguous(tilde_x)
+            L = step(x, tilde_x, True, NO_SEED, 0.0, step_size.item(), W, b, b_prime)
+            return L, W, b, b_prime
+
+    else:
+
+        @numba_njit
+        def implementation(x, step_size, W, b, b_prime):
+            x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
+            L = step(x, x, False, NO_SEED, 0.0, step_size.item(), W, b, b_prime)
+            return L, W, b, b_prime
+
+    return implementation, _cache_key(f"{DenoisingStep} {op._props_dict()} {dtype}")
+
+
+@register_funcify_and_cache_key(CoinFlips)
+def _coin_flips(op: CoinFlips, node, **_):
+    n_dimensions = node.outputs[1].ndim
+    dtype = np.dtype(op.dtype)
+    generator = itself if op.inplace else numba_deepcopy
+
+    @numba_njit
+    def implementation(rng, size, p):
+        rng = generator(rng)
+        shape = to_fixed_tuple(size, n_dimensions)
+        draw = np.empty(shape, dtype)
+        flip(draw.reshape(-1), drawn_seed(rng), 1.0 - np.float64(p.item()))
+        return rng, draw
+
+    return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {n_dimensions}")
+
+
+NO_SEED = np.uint64(0)
+
+
+@njit
+def drawn_seed(rng):
+    """Draw a seed as `deeptutorial.random.flip_coins` does."""
+    return np.uint64(rng.random() * 9007199254740992.0)  # 2 ** 53
+
+
+@njit
+def itself(value):
+    return value
+
+
+@njit
+def copied(array):
+    return array.copy()
+
+
+def contiguous(array):
+    raise NotImplementedError
+
+
+def owned(array):
+    raise NotImplementedError
+
+
+@overload(contiguous)
+def _overload_contiguous(array):
+    """Return a matrix in C order: itself, or a copy."""
+    if array.layout == "C":
+        return lambda array: array
+
+    def contiguous(array):
+        # Rows cut out of a matrix are in C order, even if Numba cannot know it beforehand.
+        if array.strides == (array.shape[1] * array.itemsize, array.itemsize):
+            return array
+        return np.ascontiguousarray(array)
+
+    return contiguous
+
+
+@overload(owned)
+def _overload_owned(array):
+    """Return an array in C order that may be written to: itself, or a copy."""
+    if array.layout == "C" and array.mutable:
+        return lambda array: array
+    return lambda array: array.copy()

@@ -1,0 +1,354 @@
+"""A training step of a dA with tied weights becomes one Op.
+
+Before, for a minibatch ``x`` (the scalars that the gradient drags along left out)::
+
+    tilde_x = coin_flips(rng, p) * x
+    y = sigmoid(dot(tilde_x, W) + b)            a = dot(y, W.T) + b'
+    L = -sum(x * log(sigmoid(a)) + (1 - x) * log(1 - sigmoid(a)), axis=1)
+    da = s * (sigmoid(a) - x)                   dy = dot(da, W) * y * (1 - y)
+    W - r * (dot(tilde_x.T, dy) + dot(da.T, y)) b - r * sum(dy)    b' - r * sum(da)
+
+After::
+
+    L, W, b, b', next_rng = DenoisingStep(x, r * s, W, b, b', rng, p)
+
+One Op, because the five products share W, which is too large to be read from memory as often as
+that, and because a row of W can stay with one core from the first product to the update only if
+one piece of code sees them all. Noise that is not made by coin flips, and noise that something else
+in the graph looks at too, is made as before, and ``tilde_x`` handed to the Op.
+
+The step is recognised by what it computes (see `deeptutorial.compile.expressions`), so that it does
+not matter how the cost was written, nor in which form its gradient arrives. Anything else in the
+graph that needs one of the intermediate products keeps the rewrite from being applied, since the
+product would then be calculated twice.
+
+It is applied in Numba mode; ``mode.excluding("deeptutorial")`` leaves it out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from pytensor.compile.mode import optdb
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import (
+    GraphRewriter,
+    copy_stack_trace,
+    dfs_rewriter,
+    node_rewriter,
+)
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.basic import cast
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.variable import TensorVariable
+
+from deeptutorial.compile.expressions import Trial, agree, elementwise_leaves, value_at
+from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.random import CoinFlips
+
+__all__ = ["FuseDenoisingStep"]
+
+
+class FuseDenoisingStep(GraphRewriter):
+    """Replace each training step of a dA by a `DenoisingStep`."""
+
+    def apply(self, fgraph: FunctionGraph):
+        updates = {
+            fgraph.inputs[place]: fgraph.outputs[output]
+            for output, place in (fgraph.update_mapping or {}).items()
+        }
+        if not updates:
+            return
+        for node in fgraph.toposort():
+            if node in fgraph.apply_nodes and isinstance(node.op, Dot):
+                step = _find_step(fgraph, node, updates)
+                if step is None:
+                    continue
+                for corruption in step.corruptions:
+                    if _can_replace(fgraph, step, corruption):
+                        self._replace(fgraph, step, corruption)
+                        break
+
+    def _replace(self, fgraph: FunctionGraph, step: "_Step", corruption: "_Corruption"):
+        replaced = [step.cost, *step.updated, *corruption.replaced]
+        inputs = [step.x, step.step_size, *step.parameters, *corruption.inputs]
+        L, *others = DenoisingStep(corruption.kind)(*inputs)
+        new = [step.cost_from(L), *others]
+        for old_variable, new_variable in zip(replaced, new, strict=True):
+            copy_stack_trace(old_variable, new_variable)
+        fgraph.replace_all_validate(
+            list(zip(replaced, new, strict=True)), reason="fuse_denoising_step"
+        )
+
+
+@dataclass(frozen=True)
+class _Corruption:
+    """How the Op gets its corrupted input, and what it then replaces besides."""
+
+    kind: str
+    inputs: tuple[Variable, ...] = ()
+    replaced: tuple[Variable, ...] = ()
+    made_inside: tuple[Variable, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What was found of a training step."""
+
+    x: TensorVariable
+    corruptions: tuple[_Corruption, ...]
+    parameters: tuple[TensorVariable, ...]
+    updated: tuple[TensorVariable, ...]
+    step_size: TensorVariable
+    cost: TensorVariable
+    cost_sign: int
+    products: tuple[TensorVariable, ...]
+
+    def cost_from(self, L: TensorVariable) -> TensorVariable:
+        """Make what the graph has as its cost, one value an example or their sum, of L."""
+        L = L if self.cost_sign > 0 else -L
+        return L if self.cost.ndim == 1 else L.sum()
+
+
+def _find_step(
+    fgraph: FunctionGraph, decode: Apply, updates: dict[Variable, Variable]
+) -> _Step | None:
+    """Follow a graph from ``dot(y, W.T)``, if that is what `decode` is, to the whole step."""
+    y, W_prime = decode.inputs
+    W = _transposed(W_prime)
+    if W not in updates or y.ndim != 2:
+        return None
+    trial = Trial()
+
+    # Forward: y = sigmoid(dot(tilde_x, W) + b), a = dot(y, W.T) + b'.
+    encode, b_row = _product_and_row(elementwise_leaves(y))
+    a, b_prime_row = _plus_row(fgraph, decode.outputs[0], trial)
+    if encode is None or a is None or encode.owner.inputs[1] is not W:
+        return None
+    b, b_prime = _row_vector(b_row), _row_vector(b_prime_row)
+    parameters = (W, b, b_prime)
+    if any(p not in updates or p.dtype != W.dtype for p in parameters):
+        return None
+    p, r = trial.draw(), trial.draw()
+    if not agree(trial.evaluate(y, {encode: p, b_row: r}), _sigmoid(p + r)):
+        return None
+    tilde_x = encode.owner.inputs[0]
+
+    # The cost, and through it what x is.
+    cost = _find_cost(fgraph, trial, tilde_x, a)
+    if cost is None:
+        return None
+    L, sign, x = cost
+    if not x.dtype == tilde_x.dtype == W.dtype:
+        return None
+
+    # Backward: da = s * (sigmoid(a) - x), dy = dot(da, W) * y * (1 - y), and their products.
+    x_, a_, y_, p_ = (trial.draw() for _ in range(4))
+    back = _first(
+        product
+        for product in _right_products(fgraph, W)
+        if agree(
+            trial.evaluate(da := product.owner.inputs[0], {x: x_, a: a_}),
+            2 * trial.evaluate(da, {x: 0, a: 0}) * (_sigmoid(a_) - x_),
+        )
+    )
+    encoder_gradient = _first(
+        product
+        for product in _transposed_products(fgraph, tilde_x)
+        if back is not None
+        and agree(trial.evaluate(product.owner.inputs[1], {back: p_, y: y_}), p_ * y_ * (1 - y_))
+    )
+    if back is None or encoder_gradient is None:
+        return None
+    da, dy = back.owner.inputs[0], encoder_gradient.owner.inputs[1]
+    decoder_gradient = _first(
+        product for product in _transposed_products(fgraph, da) if product.owner.inputs[1] is y
+    )
+    db, db_prime = _column_sum(fgraph, dy), _column_sum(fgraph, da)
+    if decoder_gradient is None or db is None or db_prime is None:
+        return None
+
+    # The updates: each parameter less the same multiple of its gradient.
+    updated = tuple(updates[parameter] for parameter in parameters)
+    at_unit_gradient = {W: 0, encoder_gradient: -1, decoder_gradient: 0}
+    rate = trial.evaluate(updated[0], at_unit_gradient)
+    W_, g, h = (trial.draw() for _ in range(3))
+    for new, leaves, expected in (
+        (updated[0], {W: W_, encoder_gradient: g, decoder_gradient: h}, W_ - rate * (g + h)),
+        (updated[1], {b: W_, db: g}, W_ - rate * g),
+        (updated[2], {b_prime: W_, db_prime: g}, W_ - rate * g),
+    ):
+        if not agree(trial.evaluate(new, leaves), expected):
+            return None
+
+    return _Step(
+        x=x,
+        corruptions=_corruptions(trial, tilde_x, x),
+        parameters=parameters,
+        updated=updated,
+        # da is s * (1/2 - 0) where x and a are 0.
+        step_size=cast(
+            2 * value_at(updated[0], at_unit_gradient) * value_at(da, {x: 0, a: 0}), W.dtype
+        ),
+        cost=L,
+        cost_sign=sign,
+        products=(encode, decode.outputs[0], back, encoder_gradient, decoder_gradient),
+    )
+
+
+def _can_replace(fgraph: FunctionGraph, step: _Step, corruption: _Corruption) -> bool:
+    """Tell whether a step can be taken out, and nothing in it is needed elsewhere."""
+    replaced = {step.cost, *step.updated, *corruption.replaced}
+    inputs = [step.x, step.step_size, *corruption.inputs]
+    if replaced & set(ancestors(inputs)):
+        return False
+    still_needed = set(ancestors([*fgraph.outputs, *inputs], blockers=replaced))
+    return still_needed.isdisjoint([*step.products, *corruption.made_inside])
+
+
+# ---- parts of the pattern
+
+
+def _sigmoid(t: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-t))
+
+
+def _first(candidates: Iterable[TensorVariable]) -> TensorVariable | None:
+    return next(iter(candidates), None)
+
+
+def _transposed(variable: TensorVariable) -> TensorVariable | None:
+    """Return the matrix that this one is the transpose of."""
+    node = variable.owner
+    is_transpose = (
+        node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (1, 0)
+    )
+    return node.inputs[0] if is_transpose else None
+
+
+def _row_vector(variable: TensorVariable) -> TensorVariable | None:
+    """Return the vector that this matrix of one row holds."""
+    node = variable.owner
+    is_row = (
+        node is not None
+        and isinstance(node.op, DimShuffle)
+        and tuple(node.op.new_order) == ("x", 0)
+    )
+    return node.inputs[0] if is_row else None
+
+
+def _product_and_row(leaves: list[TensorVariable]):
+    """Return the two leaves as (a matrix product, a row), or (None, None)."""
+    for product, row in (leaves, leaves[::-1]) if len(leaves) == 2 else ():
+        node = product.owner
+        if node is not None and isinstance(node.op, Dot) and _row_vector(row) is not None:
+            return product, row
+    return None, None
+
+
+def _plus_row(fgraph: FunctionGraph, product: TensorVariable, trial: Trial):
+    """Return (product + row, row) for the sum that a product goes into, or (None, None)."""
+    for node, _ in fgraph.clients.get(product, ()):
+        if not isinstance(node.op, Elemwise):
+            continue
+        _, row = _product_and_row(list(node.inputs))
+        p, r = trial.draw(), trial.draw()
+        if row is not None and agree(trial.evaluate(node.outputs[0], {product: p, row: r}), p + r):
+            return node.outputs[0], row
+    return None, None
+
+
+def _find_cost(
+    fgraph: FunctionGraph, trial: Trial, tilde_x: TensorVariable, a: TensorVariable
+) -> tuple[TensorVariable, int, TensorVariable] | None:
+    """Return (sum, sign, x) where plus or minus the cross-entropy of x and sigmoid(a) is summed.
+
+    x may be what was corrupted, one of its factors, or any other matrix beside `a`.
+    """
+    x_, a_ = trial.draw(), trial.draw()
+    entropy = np.logaddexp(0, a_) - x_ * a_
+    factors = [] if tilde_x.owner is None else tilde_x.owner.inputs
+    for summed in _elementwise_descendants(fgraph, a):
+        for node, _ in fgraph.clients.get(summed, ()):
+            if not isinstance(node.op, Sum) or node.op.axis not in (None, (1,), (0, 1)):
+                continue
+            for x in (tilde_x, *factors, *elementwise_leaves(summed, stop={a})):
+                got = trial.evaluate(summed, {x: x_, a: a_})
+                for sign in (1, -1):
+                    if x is not a and agree(got, sign * entropy):
+                        return node.outputs[0], sign, x
+    return None
+
+
+def _elementwise_descendants(fgraph: FunctionGraph, variable: TensorVariable):
+    """Go through what is elementwise made of a variable, the nearest first."""
+    pending, seen = [variable], {variable}
+    for current in pending:
+        yield current
+        for node, _ in fgraph.clients.get(current, ()):
+            if isinstance(node.op, Elemwise) and node.outputs[0] not in seen:
+                seen.add(node.outputs[0])
+                pending.append(node.outputs[0])
+
+
+def _corruptions(
+    trial: Trial, tilde_x: TensorVariable, x: TensorVariable
+) -> tuple[_Corruption, ...]:
+    """Return the ways to give the Op its corrupted input, the best one first."""
+    if tilde_x is x:
+        return (_Corruption("none"),)
+    given = _Corruption("given", (tilde_x,))
+    draws = [leaf for leaf in elementwise_leaves(tilde_x, stop={x}) if leaf is not x]
+    if len(draws) != 1 or draws[0].owner is None or not isinstance(draws[0].owner.op, CoinFlips):
+        return (given,)
+    (draw,) = draws
+    d_, x_ = trial.draw(), trial.draw()
+    if not agree(trial.evaluate(tilde_x, {draw: d_, x: x_}), d_ * x_):
+        return (given,)
+    (rng, _, kept), next_rng = draw.owner.inputs, draw.owner.outputs[0]
+    return (_Corruption("masking", (rng, kept), (next_rng,), made_inside=(draw,)), given)
+
+
+def _right_products(fgraph: FunctionGraph, W: TensorVariable):
+    """Go through the products ``dot(?, W)``."""
+    for node, place in fgraph.clients.get(W, ()):
+        if isinstance(node.op, Dot) and place == 1:
+            yield node.outputs[0]
+
+
+def _transposed_products(fgraph: FunctionGraph, variable: TensorVariable):
+    """Go through the products ``dot(variable.T, ?)``."""
+    for node, _ in fgraph.clients.get(variable, ()):
+        if len(node.outputs) == 1 and _transposed(node.outputs[0]) is variable:
+            for product, place in fgraph.clients.get(node.outputs[0], ()):
+                if isinstance(product.op, Dot) and place == 0:
+                    yield product.outputs[0]
+
+
+def _column_sum(fgraph: FunctionGraph, variable: TensorVariable) -> TensorVariable | None:
+    for node, _ in fgraph.clients.get(variable, ()):
+        if isinstance(node.op, Sum) and node.op.axis == (0,):
+            return node.outputs[0]
+    return None
+
+
+@node_rewriter([DenoisingStep], inplace=True)
+def denoising_step_inplace(fgraph: FunctionGraph, node: Apply):
+    """Let the step write into the parameters, where nothing else needs their old values."""
+    if node.op.inplace:
+        return False
+    return DenoisingStep(node.op.corruption, inplace=True)(*node.inputs, return_list=True)
+
+
+# Behind `canonicalize`, which leaves each product in one form; before everything that costs time.
+optdb.register("fuse_denoising_step", FuseDenoisingStep(), "numba", "deeptutorial", position=1.3)
+optdb.register(
+    "denoising_step_inplace",
+    dfs_rewriter(denoising_step_inplace, ignore_newtrees=True),
+    "numba",
+    "inplace",
+    "deeptutorial",
+    position=50.95,
+)
