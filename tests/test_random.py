@@ -6,6 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 from deeptutorial import RandomStreams
+from deeptutorial.random import CoinFlips, _splitmix, flip_coins
 
 DRAWS = {
     "coin": lambda streams: streams.binomial(size=(200, 300), n=1, p=0.7),
@@ -91,3 +92,53 @@ def test_numpy_integers_are_seeds():
         pytensor.function([], RandomStreams(seed).uniform(size=(3,)))() for seed in (7, np.int64(7))
     ]
     np.testing.assert_array_equal(*draw)
+
+
+def test_coins_keep_their_share_and_are_not_related():
+    states = [np.array([1, count], dtype="uint64") for count in range(20)]
+    masks = np.stack([flip_coins(state, (100, 784), 0.7) for state in states]).astype(float)
+    spread = np.sqrt(0.7 * 0.3)
+    assert abs(masks.mean() - 0.7) < 5 * spread / np.sqrt(masks.size)
+    assert np.abs(masks.mean(axis=(0, 1)) - 0.7).max() < 5 * spread / np.sqrt(2000)
+    assert np.abs(masks.mean(axis=(0, 2)) - 0.7).max() < 5 * spread / np.sqrt(20 * 784)
+    for axis in range(3):
+        neighbours = np.take(masks, range(1, masks.shape[axis]), axis=axis)
+        own = np.take(masks, range(masks.shape[axis] - 1), axis=axis)
+        correlation = np.corrcoef(own.ravel(), neighbours.ravel())[0, 1]
+        assert abs(correlation) < 5 / np.sqrt(own.size)
+
+
+def test_coins_of_the_extremes():
+    state = np.array([1, 0], dtype="uint64")
+    assert flip_coins(state, (50, 60), 1.0).all()
+    assert not flip_coins(state, (50, 60), 0.0).any()
+
+
+def test_coins_are_splitmix64():
+    """The first numbers of SplitMix64 with the seed 1234567, as published with the algorithm."""
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    got = _splitmix(np.uint64(1234567), np.arange(1, 4, dtype="uint64"))
+    assert got.tolist() == published
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4), (0, 4)])
+def test_every_backend_flips_the_same_coins(mode, shape):
+    state = np.array([3, 9], dtype="uint64")
+    flips = CoinFlips("int8")(pt.constant(state), shape, 0.4)
+    after, draw = pytensor.function([], flips, mode=mode)()
+    np.testing.assert_array_equal(draw, flip_coins(state, shape, 0.4))
+    np.testing.assert_array_equal(after, [3, 10])
+    assert draw.dtype == "int8"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((pt.vector(), (2,), 0.5), "state must be a vector of uint64"),
+        ((pt.vector(dtype="uint64"), (2,), pt.vector()), "p must be a scalar"),
+    ],
+)
+def test_wrong_inputs_of_coins(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        CoinFlips()(*arguments)

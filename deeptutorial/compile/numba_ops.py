@@ -8,11 +8,10 @@ from numba import njit
 from numba.extending import overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
-from pytensor.link.numba.dispatch.compile_ops import numba_deepcopy
 
 from deeptutorial.compile import kernels
 from deeptutorial.compile.kernels import denoising_step
-from deeptutorial.compile.kernels.elementwise import flip
+from deeptutorial.compile.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.random import CoinFlips
 
@@ -33,18 +32,17 @@ def _denoising_step(op: DenoisingStep, node, **_):
     denoising_step.load(dtype)
     step = denoising_step.step
     parameter = owned if op.inplace else copied
-    generator = itself if op.inplace else numba_deepcopy
 
     # One function for each number of inputs and outputs, which compiled code has to know.
     if op.corruption == "masking":
 
         @numba_njit
-        def implementation(x, step_size, W, b, b_prime, rng, kept):
+        def implementation(x, step_size, W, b, b_prime, state, kept):
             x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
-            rng = generator(rng)
             masked = 1.0 - np.float64(kept.item())
-            L = step(x, x, False, drawn_seed(rng), masked, step_size.item(), W, b, b_prime)
-            return L, W, b, b_prime, rng
+            seed = splitmix(state[0], state[1])
+            L = step(x, x, False, seed, masked, step_size.item(), W, b, b_prime)
+            return L, W, b, b_prime, after(state)
 
     elif op.corruption == "given":
 
@@ -70,15 +68,12 @@ def _denoising_step(op: DenoisingStep, node, **_):
 def _coin_flips(op: CoinFlips, node, **_):
     n_dimensions = node.outputs[1].ndim
     dtype = np.dtype(op.dtype)
-    generator = itself if op.inplace else numba_deepcopy
 
     @numba_njit
-    def implementation(rng, size, p):
-        rng = generator(rng)
-        shape = to_fixed_tuple(size, n_dimensions)
-        draw = np.empty(shape, dtype)
-        flip(draw.reshape(-1), drawn_seed(rng), 1.0 - np.float64(p.item()))
-        return rng, draw
+    def implementation(state, size, p):
+        draw = np.empty(to_fixed_tuple(size, n_dimensions), dtype)
+        flip(draw.reshape(-1), splitmix(state[0], state[1]), 1.0 - np.float64(p.item()))
+        return after(state), draw
 
     return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {n_dimensions}")
 
@@ -87,14 +82,11 @@ NO_SEED = np.uint64(0)
 
 
 @njit
-def drawn_seed(rng):
-    """Draw a seed as `deeptutorial.random.flip_coins` does."""
-    return np.uint64(rng.random() * 9007199254740992.0)  # 2 ** 53
-
-
-@njit
-def itself(value):
-    return value
+def after(state):
+    """Return the state of the coin flips after a draw."""
+    state = state.copy()
+    state[1] += np.uint64(1)
+    return state
 
 
 @njit

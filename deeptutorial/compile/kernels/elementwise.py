@@ -20,6 +20,7 @@ __all__ = [
     "hidden_error",
     "reconstruct",
     "sigmoid",
+    "splitmix",
 ]
 
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
@@ -102,12 +103,12 @@ def _overload_log1p(e):
 
 
 @njit
-def _coin(seed, n):
-    """32 random bits, the n-th output of SplitMix64 (see `deeptutorial.random.flip_coins`)."""
+def splitmix(seed, n):
+    """The n-th number of SplitMix64 (see `deeptutorial.random.flip_coins`)."""
     z = seed + n * GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (z ^ (z >> np.uint64(31))) >> np.uint64(32)
+    return z ^ (z >> np.uint64(31))
 
 
 @njit
@@ -121,7 +122,7 @@ def flip(out, seed, tails):
     threshold = _threshold(tails)
     one, zero = out.dtype.type(1), out.dtype.type(0)
     for i in range(len(out)):
-        out[i] = one if _coin(seed, np.uint64(i + 1)) >= threshold else zero
+        out[i] = one if splitmix(seed, np.uint64(i + 1)) >> np.uint64(32) >= threshold else zero
 
 
 @njit(fastmath=FUSE, error_model="numpy")
@@ -135,7 +136,7 @@ def corrupt(x, seed, first, masked, out):
     zero = x.dtype.type(0)
     count = 0
     for i in range(len(x)):
-        kept = x[i] if _coin(seed, np.uint64(i)) >= threshold else zero
+        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= threshold else zero
         out[i] = kept
         count += kept != zero
     return count

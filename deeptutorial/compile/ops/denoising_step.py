@@ -4,10 +4,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.tensor.random.type import RandomGeneratorType
-from pytensor.tensor.random.utils import custom_rng_deepcopy
 
-from deeptutorial.random import flip_coins
+from deeptutorial.random import flip_coins, next_state
 
 __all__ = ["DenoisingStep"]
 
@@ -30,16 +28,16 @@ class DenoisingStep(Op):
     does not overflow), with the rate :math:`\eta`.
 
     Inputs are x (n, n_visible), eta (a scalar), W, b, b', and what the corruption needs; outputs
-    are L (n,), the new W, b, b' and, if there was one, the next generator.
+    are L (n,), the new W, b, b' and, if there was one, the next state.
 
     Parameters
     ----------
     corruption : str
-        ``"none"``: no further inputs, and :math:`\tilde{x} = x`; ``"masking"``: a random
-        generator and the probability to be kept (a scalar), for `flip_coins`; ``"given"``:
+        ``"none"``: no further inputs, and :math:`\tilde{x} = x`; ``"masking"``: the state of
+        coin flips and the probability to be kept (a scalar), for `flip_coins`; ``"given"``:
         :math:`\tilde{x}` itself (n, n_visible).
     inplace : bool
-        Write into the parameters, and move the generator on, instead of working on copies.
+        Write into the parameters instead of working on copies.
     """
 
     __props__ = ("corruption", "inplace")
@@ -51,23 +49,21 @@ class DenoisingStep(Op):
         self.inplace = inplace
         if inplace:
             self.destroy_map = {1: [2], 2: [3], 3: [4]}
-            if corruption == "masking":
-                self.destroy_map[4] = [5]
 
     def make_node(self, x, step_size, W, b, b_prime, *corrupted):
         arrays = [pt.as_tensor_variable(v) for v in (x, W, b, b_prime)]
         scalars = [pt.as_tensor_variable(step_size)]
         match self.corruption, corrupted:
             case "none", ():
-                given, generators = [], []
-            case "masking", (rng, kept):
-                if not isinstance(rng.type, RandomGeneratorType):
-                    raise TypeError(f"rng must be a random generator, got {rng.type}")
+                given, states = [], []
+            case "masking", (state, kept):
+                if state.ndim != 1 or state.dtype != "uint64":
+                    raise TypeError(f"state must be a vector of uint64, got {state.type}")
                 scalars.append(pt.as_tensor_variable(kept))
-                given, generators = [rng, scalars[1]], [rng.type()]
+                given, states = [state, scalars[1]], [state.type()]
             case "given", (tilde_x,):
                 arrays.append(pt.as_tensor_variable(tilde_x))
-                given, generators = arrays[4:], []
+                given, states = arrays[4:], []
             case _:
                 raise TypeError(
                     f"{len(corrupted)} inputs are not what corruption={self.corruption!r} takes"
@@ -85,13 +81,13 @@ class DenoisingStep(Op):
             )
         x, W, b, b_prime = arrays[:4]
         L = pt.tensor(dtype=x.dtype, shape=(x.type.shape[0],))
-        outputs = [L, W.type(), b.type(), b_prime.type(), *generators]
+        outputs = [L, W.type(), b.type(), b_prime.type(), *states]
         return Apply(self, [x, scalars[0], W, b, b_prime, *given], outputs)
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
-        node, (x, _, W, b, b_prime, *_) = arguments[-2:]
-        return [(x[0],), W, b, b_prime, None][: len(node.outputs)]
+        node, (x, _, W, b, b_prime, *corrupted) = arguments[-2:]
+        return [(x[0],), W, b, b_prime, *corrupted][: len(node.outputs)]
 
     def perform(self, node, inputs, output_storage):
         x, step_size, W, b, b_prime, *corrupted = inputs
@@ -102,11 +98,9 @@ class DenoisingStep(Op):
         elif self.corruption == "given":
             (tilde_x,) = corrupted
         else:
-            rng, kept = corrupted
-            if not self.inplace:
-                rng = custom_rng_deepcopy(rng)
-            tilde_x = x * flip_coins(rng, x.shape, float(kept)).astype(x.dtype)
-            output_storage[4][0] = rng
+            state, kept = corrupted
+            tilde_x = x * flip_coins(state, x.shape, float(kept)).astype(x.dtype)
+            output_storage[4][0] = next_state(state)
 
         y = _sigmoid(tilde_x @ W + b)
         a = y @ W.T + b_prime
