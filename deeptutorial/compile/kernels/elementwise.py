@@ -127,7 +127,7 @@ def flip(out, seed, tails):
 
 @njit(fastmath=FUSE, error_model="numpy")
 def corrupt(x, seed, first, masked, out):
-    """Copy x, entries set to zero with probability `masked`; counts what is not zero.
+    """Copy x, entries set to zero with probability `masked`, and count what is not zero.
 
     The coin of x's first entry is the one numbered `first`.
     """
@@ -144,7 +144,7 @@ def corrupt(x, seed, first, masked, out):
 
 @njit
 def copy(x, out):
-    """Copy x; counts what is not zero."""
+    """Copy x, and count what is not zero."""
     zero = x.dtype.type(0)
     count = 0
     for i in range(len(x)):
@@ -155,6 +155,7 @@ def copy(x, out):
 
 @njit(fastmath=FUSE, error_model="numpy")
 def sigmoid(s, b, y):
+    """Make y = sigmoid(s + b)."""
     one, zero = y.dtype.type(1), y.dtype.type(0)
     for j in range(len(b)):
         t = s[j] + b[j]
@@ -164,7 +165,7 @@ def sigmoid(s, b, y):
 
 @njit(fastmath=REORDER, error_model="numpy")
 def reconstruct(a, x, b, scale):
-    """A := scale (sigmoid(a + b) - x); returns the cross-entropy, summed over these pixels."""
+    """Make scale (sigmoid(a + b) - x) of a; return the cross-entropy, summed over these pixels."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
     cost = zero
     for i in range(len(a)):
@@ -178,7 +179,7 @@ def reconstruct(a, x, b, scale):
 
 @njit(fastmath=FUSE)
 def hidden_error(s, y, d, b):
-    """D = s y (1 - y), added to the bias too."""
+    """Make d = s y (1 - y), and add it to the bias b."""
     one = y.dtype.type(1)
     for j in range(len(b)):
         d_j = s[j] * y[j] * (one - y[j])
@@ -188,5 +189,6 @@ def hidden_error(s, y, d, b):
 
 @njit
 def add_to(a, b):
+    """Add b to a."""
     for i in range(len(a)):
         a[i] += b[i]

@@ -1,0 +1,162 @@
+"""Helper threads: as many as the user allows, and never needed for the result."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from deeptutorial.compile.kernels import helpers
+from deeptutorial.compile.ops.denoising_step import DenoisingStep
+
+ROOT = Path(__file__).parents[2]
+
+TRAIN = """
+import numpy as np, pytensor
+from deeptutorial import RandomStreams, dA
+
+def trained(n_hidden=90, steps=5):
+    pytensor.config.floatX = "float32"
+    da = dA(np.random.RandomState(1), RandomStreams(2), n_visible=200, n_hidden=n_hidden)
+    cost, updates = da.get_cost_updates(0.3, 0.1)
+    train = pytensor.function([da.x], cost, updates=updates)
+    x = np.random.default_rng(3).uniform(size=(20, 200)).astype("float32")
+    costs = [float(train(x)) for _ in range(steps)]
+    return costs, da.W.get_value()
+"""
+
+
+def run(program, **environment):
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-c", TRAIN + program],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+COUNT = """
+from deeptutorial.compile.kernels import helpers
+helpers._help.compile("void(int64)")
+print(helpers.thread_count())
+"""
+
+
+def test_thread_count_follows_the_environment():
+    assert run(COUNT, OMP_NUM_THREADS="1") == "1\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_thread_count_follows_the_affinity():
+    program = "import os\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+    process = subprocess.run(
+        [sys.executable, "-c", program + COUNT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
+    )
+    assert process.stdout == "1\n"
+
+
+@pytest.mark.skipif(helpers._table[helpers._LIMIT + 1] == 0, reason="SciPy has another BLAS")
+def test_thread_count_follows_what_is_set_for_blas():
+    """As threadpoolctl does it, and back."""
+    import ctypes
+
+    from scipy.linalg import cython_blas
+
+    blas = ctypes.CDLL(cython_blas.__file__)
+    before = blas.scipy_openblas_get_num_threads()
+    blas.scipy_openblas_set_num_threads(1)
+    try:
+        assert helpers.thread_count() == 1
+    finally:
+        blas.scipy_openblas_set_num_threads(before)
+    assert helpers.thread_count() == min(before, helpers._limit())
+
+
+def test_one_thread_and_two_agree():
+    results = [
+        run("costs, W = trained(); print(costs[-1], abs(W).sum())", OMP_NUM_THREADS=n).split()
+        for n in ("1", "2")
+    ]
+    np.testing.assert_allclose(*np.array(results, dtype=float), rtol=1e-4)
+
+
+def test_the_same_run_is_the_same_to_the_bit():
+    program = "costs, W = trained(); import hashlib; print(hashlib.sha256(W).hexdigest())"
+    assert run(program) == run(program)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_trains_too():
+    program = """
+import hashlib, os, sys
+digest = lambda: hashlib.sha256(trained()[1]).hexdigest()
+before = digest()
+child = os.fork()
+if child == 0:
+    os._exit(0 if digest() == before else 1)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), digest() == before)
+"""
+    assert run(program).split() == ["0", "True"]
+
+
+def test_callers_in_many_threads():
+    """Python threads that train at once: each result is what it is alone."""
+    with pytensor.config.change_flags(floatX="float32"):
+        inputs = [pt.matrix(), pt.scalar(), pt.matrix(), pt.vector(), pt.vector()]
+        step = pytensor.function(inputs, DenoisingStep("none")(*inputs))
+    draw = np.random.default_rng(0)
+    problems = [
+        [
+            draw.uniform(size=(20, 300)).astype("float32"),
+            np.float32(0.01),
+            draw.normal(size=(300, 100)).astype("float32") / 20,
+            np.zeros(100, dtype="float32"),
+            np.zeros(300, dtype="float32"),
+        ]
+        for _ in range(4)
+    ]
+    expected = [step(*problem)[1] for problem in problems]
+    functions = [step.copy() for _ in problems]
+    wrong = []
+
+    def work(k):
+        for _ in range(50):
+            if not np.array_equal(functions[k](*problems[k])[1], expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_processor_without_wide_vectors(tmp_path):
+    """The portable path: the plainest processor that LLVM knows."""
+    program = "costs, W = trained(); print(costs[-1], abs(W).sum())"
+    plain = run(
+        program,
+        NUMBA_CPU_NAME="generic",
+        NUMBA_CPU_FEATURES="",
+        NUMBA_CACHE_DIR=str(tmp_path / "numba"),
+        PYTENSOR_FLAGS=f"base_compiledir={tmp_path / 'pytensor'}",
+    )
+    np.testing.assert_allclose(
+        np.array(plain.split(), dtype=float), np.array(run(program).split(), dtype=float), rtol=1e-4
+    )

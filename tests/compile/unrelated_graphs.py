@@ -1,0 +1,99 @@
+"""A dozen graphs that have nothing to do with a dA; run as a script, prints what became of them.
+
+``python unrelated_graphs.py guest`` imports deeptutorial first.
+"""
+
+import json
+import sys
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+if "guest" in sys.argv:
+    import deeptutorial  # noqa: F401
+
+rng = np.random.default_rng(0)
+A, B = rng.normal(size=(2, 6, 6))
+v = rng.normal(size=6)
+
+
+def shared(value):
+    return pytensor.shared(np.array(value, dtype="float64"))
+
+
+def logistic_regression():
+    w, b = shared(v), shared(0.1)
+    p = pt.sigmoid(A @ w + b)
+    y = (v > 0).astype("float64")
+    cost = -(y * pt.log(p) + (1 - y) * pt.log(1 - p)).mean() + 0.01 * (w**2).sum()
+    return cost, [(q, q - 0.1 * pytensor.grad(cost, q)) for q in (w, b)]
+
+
+def linear_autoencoder():
+    W = shared(A)
+    x = pt.as_tensor_variable(B)
+    cost = ((x @ W @ W.T - x) ** 2).sum()
+    return cost, [(W, W - 0.01 * pytensor.grad(cost, W))]
+
+
+def two_layers():
+    W, U, b = shared(A), shared(B), shared(v)
+    y = pt.softmax(pt.tanh(A @ W + b) @ U, axis=1)
+    cost = -pt.log(y[:, 0]).mean()
+    return cost, [(q, q - 0.1 * pytensor.grad(cost, q)) for q in (W, U, b)]
+
+
+def momentum():
+    w, m = shared(v), shared(0 * v)
+    cost = ((A @ w - v) ** 2).sum()
+    step = 0.9 * m - 0.01 * pytensor.grad(cost, w)
+    return cost, [(m, step), (w, w + step)]
+
+
+def normal_draws():
+    generator = pt.random.shared_rng(np.random.default_rng(3))
+    following, draw = generator.normal(0, 1, size=(3, 4))
+    return draw, [(generator, following)]
+
+
+def masked_by_bernoulli():
+    generator = pt.random.shared_rng(np.random.default_rng(3))
+    following, draw = generator.bernoulli(0.3, size=(6, 6))
+    return draw * A, [(generator, following)]
+
+
+GRAPHS = {
+    "sum": lambda: (pt.as_tensor_variable(A).sum(axis=0), []),
+    "elementwise": lambda: (pt.exp(shared(A)) * 2 + pt.log1p(shared(A) ** 2), []),
+    "product": lambda: (shared(A) @ shared(B), []),
+    "solve": lambda: (pt.linalg.solve(shared(A), shared(v)), []),
+    "indexing": lambda: (shared(A)[1:4, ::2].T + 1, []),
+    "counter": lambda: ((n := shared(1.0)), [(n, n + 1)]),
+    "logistic regression": logistic_regression,
+    "linear autoencoder": linear_autoencoder,
+    "two layers": two_layers,
+    "momentum": momentum,
+    "normal draws": normal_draws,
+    "masked by Bernoulli": masked_by_bernoulli,
+}
+
+
+def main():
+    found = {}
+    for name, build in GRAPHS.items():
+        output, updates = build()
+        function = pytensor.function([], output, updates=updates)
+        text = pytensor.dprint(function, file="str")
+        results = [np.asarray(function()).tolist() for _ in range(3)]
+        final = [
+            np.asarray(target.get_value()).tolist()
+            for target, _ in updates
+            if hasattr(target, "ndim")
+        ]
+        found[name] = [text.replace("0x", "").split("PCG64)")[0], results, final]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
