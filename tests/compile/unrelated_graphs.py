@@ -4,11 +4,13 @@
 """
 
 import json
+import re
 import sys
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+import pytensor.tensor.special
 
 if "guest" in sys.argv:
     import deeptutorial  # noqa: F401
@@ -39,7 +41,7 @@ def linear_autoencoder():
 
 def two_layers():
     W, U, b = shared(A), shared(B), shared(v)
-    y = pt.softmax(pt.tanh(A @ W + b) @ U, axis=1)
+    y = pt.special.softmax(pt.tanh(A @ W + b) @ U, axis=1)
     cost = -pt.log(y[:, 0]).mean()
     return cost, [(q, q - 0.1 * pytensor.grad(cost, q)) for q in (W, U, b)]
 
@@ -91,7 +93,7 @@ def main():
             for target, _ in updates
             if hasattr(target, "ndim")
         ]
-        found[name] = [text.replace("0x", "").split("PCG64)")[0], results, final]
+        found[name] = [re.sub("0x[0-9A-Fa-f]+", "", text), results, final]
     print(json.dumps(found))
 
 

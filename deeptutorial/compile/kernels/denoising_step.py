@@ -45,13 +45,16 @@ LINE = helpers.LINE
 # input (2 B rows) and `hidden` the code y above its error (2 B rows): the gradient of W is then
 # visible.T @ hidden, one product. Their rows, and those of the threads' `partial` sums over the
 # hidden layer, are padded to whole cache lines.
+MOST_ROWS = 768  # examples at a time: with more, what lies between two phases leaves the cache
+CHUNK = 512
 PANEL = 96  # rows of W, or samples, whose slice of a tile's width fits the first-level cache
 ZERO, ONE = np.int64(0), np.int64(1)  # as literals they would have the products compiled anew
 
 
 # What the phases are told: sizes, then addresses, as 64-bit integers.
-(_B, _V, _H, _VP, _HP, _THREADS, _SEED, _LISTED, _X, _TILDE_X, _W, _BHID, _BVIS, _REALS, _COST,
- _DENSE, _VISIBLE, _HIDDEN, _PARTIAL, _VALUE, _INDEX, _BOUNDS, _SIZE) = range(23)  # fmt: skip
+(_B, _V, _H, _VP, _HP, _THREADS, _FIRST, _SEED, _LISTED, _X, _TILDE_X, _W, _BHID, _BVIS,
+ _NEW_W, _NEW_BHID, _NEW_BVIS, _REALS, _COST, _DENSE, _VISIBLE, _HIDDEN, _PARTIAL, _VALUE,
+ _INDEX, _BOUNDS, _SIZE) = range(27)  # fmt: skip
 
 
 @intrinsic
@@ -97,7 +100,7 @@ def _encode(t, task, like):
             given = carray(_pointer(task[_TILDE_X], like), (B, V))
             count += copy(given[k, start:stop], tilde_x)
         else:
-            coin = k * V + start + 1
+            coin = (task[_FIRST] + k) * V + start + 1
             count += corrupt(x[k, start:stop], np.uint64(task[_SEED]), coin, masked, tilde_x)
     # A gathered row costs as much as two and a half in a tile, and more where it is short.
     dense[t] = count * 10 > B * (stop - start) * 4 or H < 64
@@ -144,15 +147,16 @@ def _decode(t, task, like):
                 visible[k, q] = dot(W[q], hidden[k, :H])
             cost[k] += reconstruct(visible[k, r:end], x[k, r:end], b_prime[r:end], scale)
         multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H)
+    new_b_prime = carray(_pointer(task[_NEW_BVIS], like), V)
     for k in range(B):
-        add_to(b_prime[start:stop], visible[k, start:stop])
+        add_to(new_b_prime[start:stop], visible[k, start:stop])
 
 
 def _update(t, task, like):
-    """W += visible.T @ hidden, for this thread's rows."""
+    """Add visible.T @ hidden to this thread's rows of the new W."""
     task = carray(task, _SIZE)
     B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
-    W = carray(_pointer(task[_W], like), (V, H))
+    new_W = carray(_pointer(task[_NEW_W], like), (V, H))
     visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
     hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, Hp))
     listed = task[_LISTED]
@@ -169,7 +173,7 @@ def _update(t, task, like):
         for k in range(0, depth, PANEL):
             a = k * Vp + r
             panel = min(PANEL, depth - k)
-            multiply(W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H)
+            multiply(new_W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H)
         if dense:
             continue
         for k in range(0, B, PANEL):
@@ -182,44 +186,52 @@ def _update(t, task, like):
                     index[n] = s
                     value[n] = pixels[q]
                     last[q] = n + (pixels[q] != 0)
-            gather(W, r * H, H, rows, value, index, first, last, hidden, (B + k) * Hp, Hp, H)
-
-
-@njit
-def _summed(t, task, like, b, hidden, is_error):
-    """Sum all threads' partial sums, for a share of the hidden units."""
-    B, H, Hp, T = task[_B], task[_H], task[_HP], task[_THREADS]
-    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))
-    units = LINE // hidden.itemsize
-    start = Hp // units * t // T * units
-    stop = min(H, Hp // units * (t + 1) // T * units)
-    for k in range(B):
-        total = partial[0, k, start:stop]
-        for u in range(1, T):
-            add_to(total, partial[u, k, start:stop])
-        y = hidden[k, start:stop]
-        if is_error:
-            hidden_error(total, y, hidden[B + k, start:stop], b[start:stop])
-        else:
-            sigmoid(total, b[start:stop], y)
-            if t == T - 1:
-                hidden[k, H:] = 0  # decoding reads whole vectors
+            gather(new_W, r * H, H, rows, value, index, first, last, hidden, (B + k) * Hp, Hp, H)
 
 
 def _code(t, task, like):
-    """Make the code of what all threads have encoded."""
+    """Make the code of what all threads have encoded, for a share of the hidden units."""
     task = carray(task, _SIZE)
-    b = carray(_pointer(task[_BHID], like), task[_H])
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * task[_B], task[_HP]))
-    _summed(t, task, like, b, hidden, False)
+    B, H, T = task[_B], task[_H], task[_THREADS]
+    b = carray(_pointer(task[_BHID], like), H)
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
+    start, stop = _units(t, task, hidden.itemsize)
+    for k in range(B):
+        sigmoid(_total(k, start, stop, task, like), b[start:stop], hidden[k, start:stop])
+        if t == T - 1:
+            hidden[k, H:] = 0  # decoding reads whole vectors
 
 
 def _code_error(t, task, like):
     """Make the error of the code of what all threads have sent back, and update its bias."""
     task = carray(task, _SIZE)
-    b = carray(_pointer(task[_BHID], like), task[_H])
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * task[_B], task[_HP]))
-    _summed(t, task, like, b, hidden, True)
+    B = task[_B]
+    new_b = carray(_pointer(task[_NEW_BHID], like), task[_H])
+    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
+    start, stop = _units(t, task, hidden.itemsize)
+    for k in range(B):
+        total = _total(k, start, stop, task, like)
+        y, error = hidden[k, start:stop], hidden[B + k, start:stop]
+        hidden_error(total, y, error, new_b[start:stop])
+
+
+@njit
+def _units(t, task, itemsize):
+    """The hidden units that thread t makes: whole cache lines."""
+    units = LINE // itemsize
+    lines, T = task[_HP] // units, task[_THREADS]
+    return lines * t // T * units, min(task[_H], lines * (t + 1) // T * units)
+
+
+@njit
+def _total(k, start, stop, task, like):
+    """Sum all threads' partial sums of an example."""
+    T = task[_THREADS]
+    partial = carray(_pointer(task[_PARTIAL], like), (T, task[_B], task[_HP]))
+    total = partial[0, k, start:stop]
+    for u in range(1, T):
+        add_to(total, partial[u, k, start:stop])
+    return total
 
 
 _PHASES = (_encode, _code, _decode, _code_error, _update)
@@ -274,25 +286,24 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     units = LINE // size
     Hp = (H + units - 1) // units * units
     Vp = (V + units - 1) // units * units
-    listed = PANEL * max(B, 16)
+    rows = B if B <= MOST_ROWS else CHUNK
+    listed = PANEL * max(rows, 16)
 
     task = np.empty(_SIZE, np.int64)
-    task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS] = B, V, H, Vp, Hp, T
+    task[_V], task[_H], task[_VP], task[_HP], task[_THREADS] = V, H, Vp, Hp, T
     task[_SEED] = np.int64(seed)
     task[_LISTED] = listed
-    task[_X], task[_W] = x.ctypes.data, W.ctypes.data
-    task[_TILDE_X] = tilde_x.ctypes.data if is_given else 0
-    task[_BHID], task[_BVIS] = b.ctypes.data, b_prime.ctypes.data
+    task[_W], task[_BHID], task[_BVIS] = W.ctypes.data, b.ctypes.data, b_prime.ctypes.data
     reals = np.array([step_size, masked], np.float64)
     task[_REALS] = reals.ctypes.data
-    cost = np.empty((T, B), W.dtype)
+    cost = np.empty((T, rows), W.dtype)
     task[_COST] = cost.ctypes.data
     # One allocation, cut up by hand: every part starts on a cache line of its own.
     sizes = (
         (_DENSE, T * 8),
-        (_VISIBLE, 2 * B * Vp * size),
-        (_HIDDEN, 2 * B * Hp * size),
-        (_PARTIAL, T * B * Hp * size),
+        (_VISIBLE, 2 * rows * Vp * size),
+        (_HIDDEN, 2 * rows * Hp * size),
+        (_PARTIAL, T * rows * Hp * size),
         (_VALUE, T * listed * size),
         (_INDEX, T * listed * 4),
         (_BOUNDS, T * listed // PANEL * 16),
@@ -306,9 +317,32 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
         task[part] = address
         address += (n + LINE - 1) // LINE * LINE
 
-    helpers.run(_slot(size), _N_PHASES, T, task.ctypes.data)
-    for t in range(1, T):
-        add_to(cost[0], cost[t])
-    # The phases saw addresses only. What is returned here depends on everything they lay in, so
-    # that nothing is freed before they are done.
-    return cost[0] + W.dtype.type(0 * (task[_B] + reals.size + work.size))
+    # A minibatch in one piece moves the parameters themselves; in several, which all have to see
+    # the old ones, the moves are gathered first.
+    in_pieces = rows < B
+    move_W, move_b, move_b_prime = W, b, b_prime
+    if in_pieces:
+        move_W, move_b, move_b_prime = np.zeros_like(W), np.zeros_like(b), np.zeros_like(b_prime)
+    task[_NEW_W] = move_W.ctypes.data
+    task[_NEW_BHID], task[_NEW_BVIS] = move_b.ctypes.data, move_b_prime.ctypes.data
+
+    L = np.empty(B, W.dtype)
+    for first in range(0, B, rows):
+        n = min(rows, B - first)
+        task[_FIRST], task[_B] = first, n
+        task[_X] = x.ctypes.data + first * V * size
+        task[_TILDE_X] = tilde_x.ctypes.data + first * V * size if is_given else 0
+        helpers.run(_slot(size), _N_PHASES, T, task.ctypes.data)
+        piece = cost.reshape(-1)[: T * n].reshape(T, n)
+        for t in range(1, T):
+            add_to(piece[0], piece[t])
+        L[first : first + n] = piece[0]
+    if in_pieces:
+        for r in range(V):
+            add_to(W[r], move_W[r])
+        add_to(b, move_b)
+        add_to(b_prime, move_b_prime)
+    # The phases saw addresses only. This uses everything that they lay in once more, so that
+    # nothing is freed before.
+    L += W.dtype.type(0 * (task[_B] + reals.size + work.size + cost.size + move_W.size))
+    return L
