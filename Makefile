@@ -30,6 +30,7 @@ $(VENV)/.installed: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "deeptutorial needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) -V 2>&1`;" \
 	       "name another one: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
-	touch $@
+	@echo "Setting up $(VENV); this is done once and takes a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
