@@ -113,7 +113,8 @@ class CoinFlips(Op):
     draw. The state, two 64-bit integers, is a seed and a count of draws; `flip_coins` tells what is
     made of them. In that way a draw costs next to nothing, can be divided among threads, and is the
     same for any number of them. (A NumPy generator as an input alone costs a compiled function 50
-    microseconds a call.)
+    microseconds a call.) It runs on PyTensor's Numba backend, which is the default, and wherever
+    PyTensor can run an Op in Python (FAST_COMPILE, CVM).
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
 """The Ops' implementations for PyTensor's Numba backend."""
 
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -9,8 +8,8 @@ from numba.extending import overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from deeptutorial.compile import kernels
 from deeptutorial.compile.kernels import denoising_step
+from deeptutorial.compile.kernels.caching import sources_digest
 from deeptutorial.compile.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.random import CoinFlips
@@ -19,11 +18,8 @@ __all__ = []
 
 
 def _cache_key(what: str) -> str:
-    """Name something made of the kernels, so that a cached one is never one of older kernels."""
-    digest = sha256(what.encode())
-    for source in sorted(Path(kernels.__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    """Name compiled code for PyTensor's cache; with another state of the kernels it is another."""
+    return sha256(f"{what} {sources_digest()}".encode()).hexdigest()
 
 
 @register_funcify_and_cache_key(DenoisingStep)
@@ -37,7 +33,9 @@ def _denoising_step(op: DenoisingStep, node, **_):
     if op.corruption == "masking":
 
         @numba_njit
-        def implementation(x, step_size, W, b, b_prime, state, kept):
+        def implementation(x, step_size, W, b, b_prime, state, size, kept):
+            if size[0] != x.shape[0] or size[1] != x.shape[1]:
+                raise ValueError(WRONG_INPUT)
             x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
             masked = 1.0 - np.float64(kept.item())
             seed = splitmix(state[0], state[1])
@@ -79,6 +77,7 @@ def _coin_flips(op: CoinFlips, node, **_):
 
 
 NO_SEED = np.uint64(0)
+WRONG_INPUT = denoising_step.WRONG_INPUT
 
 
 @njit

@@ -204,7 +204,17 @@ def with_clipped_gradients(da):
     )
 
 
+def with_one_target_for_all_examples(da):
+    target = pt.row("target")
+    z = da.get_reconstructed_input(da.get_hidden_values(da.x))
+    cost = -(target * pt.log(z) + (1 - target) * pt.log(1 - z)).sum(axis=1).mean()
+    fixed = pytensor.shared(examples(1), shape=(1, V))
+    cost = pytensor.graph.replace.clone_replace(cost, {target: fixed})
+    return [da.x], [cost], by_gradient_descent(da, cost)
+
+
 NOT_APPLIED = [
+    with_one_target_for_all_examples,
     needs_the_code_too,
     with_weight_decay,
     with_another_rate_for_the_bias,
@@ -328,8 +338,8 @@ def test_step_is_that_of_numpy(n, n_visible, n_hidden, share_of_zeros, corruptio
         values.append(tilde_x)
     elif corruption == "masking":
         state = np.array([8, 5], dtype="uint64")
-        inputs += [pt.vector(dtype="uint64"), pt.scalar()]
-        values += [state, np.asarray(0.7, floatX)]
+        inputs += [pt.vector(dtype="uint64"), pt.lvector(), pt.scalar()]
+        values += [state, np.array(x.shape), np.asarray(0.7, floatX)]
         tilde_x = x * flip_coins(state, x.shape, float(values[-1]))
     outputs = DenoisingStep(corruption)(*inputs)
     step = pytensor.function(inputs, outputs, mode=pytensor.compile.mode.get_mode(mode))
@@ -344,6 +354,74 @@ def test_step_is_that_of_numpy(n, n_visible, n_hidden, share_of_zeros, corruptio
         np.testing.assert_array_equal(value, before)
     if corruption == "masking":
         np.testing.assert_array_equal(got[4], [8, 6])
+
+
+WRONG_SHAPES = {
+    "more pixels than the dA has": {"x": (20, 5000)},
+    "fewer pixels": {"x": (20, V - 1)},
+    "a hidden bias too short": {"b": (H - 1,)},
+    "a visible bias too long": {"b_prime": (V + 27,)},
+    "weights of another shape": {"W": (H, V)},
+}
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+@pytest.mark.parametrize("wrong", WRONG_SHAPES)
+def test_shapes_that_do_not_fit_are_refused(wrong, mode, floatX):
+    shapes = {"x": (20, V), "W": (V, H), "b": (H,), "b_prime": (V,)} | WRONG_SHAPES[wrong]
+    values = {name: np.ones(shape, dtype=floatX) for name, shape in shapes.items()}
+    inputs = [pt.matrix(), pt.scalar(), pt.matrix(), pt.vector(), pt.vector()]
+    step = pytensor.function(inputs, DenoisingStep("none")(*inputs), mode=mode)
+    with pytest.raises(ValueError, match="fit"):
+        step(values["x"], np.asarray(0.1, floatX), values["W"], values["b"], values["b_prime"])
+
+
+def test_a_bias_set_to_another_shape_is_refused_before_anything_is_written(in_float64):
+    da = new_dA()
+    cost, updates = da.get_cost_updates(0.3, 0.3)
+    train = pytensor.function([da.x], cost, updates=updates)
+    da.b.set_value(np.zeros(3))
+    W = da.W.get_value()
+    with pytest.raises(ValueError, match="b and b_prime do not fit x"):
+        train(examples())
+    np.testing.assert_array_equal(da.W.get_value(), W)
+
+
+@pytest.mark.parametrize("n_targets", [3, 3000])
+def test_a_target_of_another_length_is_refused(n_targets, in_float64):
+    da = new_dA()
+    target = pt.matrix("target")
+    a = pt.dot(da.get_hidden_values(da.x), da.W.T) + da.b_prime
+    cost = pt.sum(pt.softplus(a) - target * a)
+    train = pytensor.function([da.x, target], cost, updates=by_gradient_descent(da, cost))
+    assert kind_of_corruption(train) == "given"
+    train(examples(20), examples(20))
+    with pytest.raises(ValueError, match="does not have the shape of x"):
+        train(examples(20), examples(n_targets))
+
+
+def test_noise_of_another_shape_is_refused(in_float64):
+    da = new_dA()
+    tilde_x = da.theano_rng.binomial(size=(7, V), n=1, p=0.5, dtype="float64") * da.x
+    z = da.get_reconstructed_input(da.get_hidden_values(tilde_x))
+    cost = -(da.x * pt.log(z) + (1 - da.x) * pt.log(1 - z)).sum()
+    train = pytensor.function([da.x], cost, updates=by_gradient_descent(da, cost))
+    assert kind_of_corruption(train) == "masking"
+    assert np.isfinite(train(examples(7)))
+    with pytest.raises(ValueError, match="does not have the shape of x"):
+        train(examples(20))
+
+
+def test_an_empty_minibatch_changes_nothing(floatX):
+    """As one index too many gives it: the mean of no costs is not a number."""
+    (fused, da), (plain, _) = compile_both(spelled_as_in_the_class)
+    before = [p.get_value() for p in da.params]
+    nothing = examples()[:0]
+    with np.errstate(all="ignore"):
+        assert np.isnan(fused(nothing)[0])
+        assert np.isnan(plain(nothing)[0])
+    for parameter, value in zip(da.params, before, strict=True):
+        np.testing.assert_array_equal(parameter.get_value(), value)
 
 
 def test_arrays_in_any_layout(floatX):

@@ -1,18 +1,17 @@
 """Helper threads: as many as the user allows, and never needed for the result."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
 import pytest
+from numba import njit
 
-from deeptutorial.compile.kernels import helpers
-from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.kernels import denoising_step, helpers
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,10 +30,10 @@ def trained(n_hidden=90, steps=5):
 """
 
 
-def run(program, **environment):
+def run(program, folder=ROOT, **environment):
     process = subprocess.run(
         [sys.executable, "-W", "error", "-c", TRAIN + program],
-        cwd=ROOT,
+        cwd=folder,
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -45,16 +44,20 @@ def run(program, **environment):
 
 
 COUNT = """
-from deeptutorial.compile.kernels import helpers
-helpers._help.compile("void(int64)")
+from deeptutorial.compile.kernels import denoising_step, helpers
 print(helpers.thread_count())
 """
 
 
+several_cores = pytest.mark.skipif(helpers._limit() < 2, reason="one thread is all there is here")
+
+
+@several_cores
 def test_thread_count_follows_the_environment():
     assert run(COUNT, OMP_NUM_THREADS="1") == "1\n"
 
 
+@several_cores
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
 def test_thread_count_follows_the_affinity():
     program = "import os\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
@@ -69,6 +72,7 @@ def test_thread_count_follows_the_affinity():
     assert process.stdout == "1\n"
 
 
+@several_cores
 @pytest.mark.skipif(helpers._table[helpers._LIMIT + 1] == 0, reason="SciPy has another BLAS")
 def test_thread_count_follows_what_is_set_for_blas():
     """As threadpoolctl does it, and back."""
@@ -86,6 +90,7 @@ def test_thread_count_follows_what_is_set_for_blas():
     assert helpers.thread_count() == min(before, helpers._limit())
 
 
+@several_cores
 def test_one_thread_and_two_agree():
     results = [
         run("costs, W = trained(); print(costs[-1], abs(W).sum())", OMP_NUM_THREADS=n).split()
@@ -115,36 +120,56 @@ print(os.waitstatus_to_exitcode(status), digest() == before)
 
 
 def test_callers_in_many_threads():
-    """Python threads that train at once: each result is what it is alone."""
-    with pytensor.config.change_flags(floatX="float32"):
-        inputs = [pt.matrix(), pt.scalar(), pt.matrix(), pt.vector(), pt.vector()]
-        step = pytensor.function(inputs, DenoisingStep("none")(*inputs))
-    draw = np.random.default_rng(0)
-    problems = [
-        [
+    """Threads that train at once, without the GIL: each result is what it is alone."""
+    denoising_step.load("float32")
+    step = denoising_step.step
+
+    @njit(nogil=True)
+    def train(x, W, b, b_prime):
+        for _ in range(40):
+            step(x, x, False, np.uint64(0), 0.0, 0.01, W, b, b_prime)
+
+    def problem(k):
+        draw = np.random.default_rng(k)
+        return [
             draw.uniform(size=(20, 300)).astype("float32"),
-            np.float32(0.01),
-            draw.normal(size=(300, 100)).astype("float32") / 20,
+            draw.normal(size=(300, 100)).astype("float32") / np.float32(20),
             np.zeros(100, dtype="float32"),
             np.zeros(300, dtype="float32"),
         ]
-        for _ in range(4)
-    ]
-    expected = [step(*problem)[1] for problem in problems]
-    functions = [step.copy() for _ in problems]
-    wrong = []
 
-    def work(k):
-        for _ in range(50):
-            if not np.array_equal(functions[k](*problems[k])[1], expected[k]):
-                wrong.append(k)
+    expected = []
+    for k in range(4):
+        arrays = problem(k)
+        train(*arrays)
+        expected.append(arrays[1])
+    for _ in range(3):
+        problems = [problem(k) for k in range(4)]
+        threads = [threading.Thread(target=train, args=arrays) for arrays in problems]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for arrays, W in zip(problems, expected, strict=True):
+            np.testing.assert_array_equal(arrays[1], W)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+
+def test_edited_kernels_are_compiled_anew(tmp_path):
+    """Numba's own cache would go on using what was compiled of another file."""
+    shutil.copytree(
+        ROOT / "deeptutorial",
+        tmp_path / "deeptutorial",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    program = "import sys; print(sys.modules['deeptutorial'].__file__, trained(steps=1)[1].sum())"
+    flags = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}"}
+    where, before = run(program, folder=tmp_path, **flags).split()
+    assert where.startswith(str(tmp_path))
+    kernel = tmp_path / "deeptutorial" / "compile" / "kernels" / "elementwise.py"
+    source = kernel.read_text()
+    assert "d_j = s[j]" in source
+    kernel.write_text(source.replace("d_j = s[j]", "d_j = 100 * s[j]"))
+    assert run(program, folder=tmp_path, **flags).split()[1] != before
 
 
 def test_a_processor_without_wide_vectors(tmp_path):

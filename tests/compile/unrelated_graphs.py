@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 import pytensor.tensor.special
 
 if "guest" in sys.argv:
-    import deeptutorial  # noqa: F401
+    import deeptutorial
 
 rng = np.random.default_rng(0)
 A, B = rng.normal(size=(2, 6, 6))
@@ -83,6 +83,16 @@ GRAPHS = {
 
 def main():
     found = {}
+    if "guest" in sys.argv:
+        # Where the rewrite begins to look closely; what comes before is one walk over the graph.
+        trials = deeptutorial.compile.expressions.Trial.__init__
+        found["closer looks"] = 0
+
+        def counted(self):
+            found["closer looks"] += 1
+            trials(self)
+
+        deeptutorial.compile.expressions.Trial.__init__ = counted
     for name, build in GRAPHS.items():
         output, updates = build()
         function = pytensor.function([], output, updates=updates)

@@ -287,14 +287,19 @@ def test_saturated_units_give_finite_costs(in_float32):
 # ---- the graph
 
 
-def test_float32_stays_float32(in_float32):
+@pytest.mark.parametrize("left_out", ["nothing", "deeptutorial"])
+def test_float32_stays_float32(left_out, in_float32):
     """No float64 at any node that is run; symbolic scalars of float64 are brought down at once."""
     da, _ = small_dA()
     train_set = pytensor.shared(np.zeros((40, N_VISIBLE), dtype="float32"))
     index, level = pt.lscalar(), pt.scalar()
     cost, updates = da.get_cost_updates(level, np.float64(0.1))
     train = pytensor.function(
-        [index, level], cost, updates=updates, givens={da.x: train_set[index * 4 : (index + 1) * 4]}
+        [index, level],
+        cost,
+        updates=updates,
+        givens={da.x: train_set[index * 4 : (index + 1) * 4]},
+        mode=pytensor.get_mode(None).excluding(left_out),
     )
     dtypes = {
         str(output.dtype)

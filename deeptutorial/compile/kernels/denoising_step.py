@@ -21,11 +21,12 @@ called before: a caller is then compiled without compiling them again.
 from functools import cache
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.kernels import helpers
+from deeptutorial.compile.kernels.caching import compiled
 from deeptutorial.compile.kernels.elementwise import (
     add_to,
     copy,
@@ -45,6 +46,12 @@ LINE = helpers.LINE
 # input (2 B rows) and `hidden` the code y above its error (2 B rows): the gradient of W is then
 # visible.T @ hidden, one product. Their rows, and those of the threads' `partial` sums over the
 # hidden layer, are padded to whole cache lines.
+WRONG_PARAMETERS = (
+    "the shapes of W, b and b_prime do not fit x: expected (n_visible, n_hidden), (n_hidden,) and "
+    "(n_visible,), where x has (n, n_visible)"
+)
+WRONG_INPUT = "the corrupted input, or its noise, does not have the shape of x"
+
 MOST_ROWS = 768  # examples at a time: with more, what lies between two phases leaves the cache
 CHUNK = 512
 PANEL = 96  # rows of W, or samples, whose slice of a tile's width fits the first-level cache
@@ -244,7 +251,7 @@ def load(dtype: str) -> None:
     like = types.CPointer(from_dtype(np.dtype(dtype)))
     signature = types.void(types.int64, types.CPointer(types.int64), like)
     helpers.register(
-        _slot(np.dtype(dtype).itemsize), [cfunc(signature, cache=True)(phase) for phase in _PHASES]
+        _slot(np.dtype(dtype).itemsize), [compiled(signature, phase) for phase in _PHASES]
     )
 
 
@@ -253,7 +260,7 @@ def _slot(itemsize):
     return 1 if itemsize == 8 else 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     """Make one training step, in place, and return the cost of each example before it.
 
@@ -276,17 +283,27 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     Returns
     -------
     array, (B,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together. Nothing is written then.
     """
     B, V = x.shape
     H = W.shape[1]
     size = W.itemsize
+    # What follows works on addresses, and would not notice.
+    if W.shape[0] != V or b.shape[0] != H or b_prime.shape[0] != V:
+        raise ValueError(WRONG_PARAMETERS)
+    if tilde_x.shape != x.shape:
+        raise ValueError(WRONG_INPUT)
     # Small steps, of some ten microseconds, are over before five meetings of threads are.
     T = helpers.thread_count() if B * V * H >= 50_000 else 1
     T = max(1, min(T, V // 16))
     units = LINE // size
     Hp = (H + units - 1) // units * units
     Vp = (V + units - 1) // units * units
-    rows = B if B <= MOST_ROWS else CHUNK
+    rows = max(1, B) if B <= MOST_ROWS else CHUNK
     listed = PANEL * max(rows, 16)
 
     task = np.empty(_SIZE, np.int64)

@@ -116,7 +116,7 @@ def _threshold(probability):
     return np.uint64(probability * 4294967296.0)
 
 
-@njit(cache=True, fastmath=FUSE, error_model="numpy")
+@njit(fastmath=FUSE, error_model="numpy")
 def flip(out, seed, tails):
     """Fill a vector with zeros, of probability `tails`, and ones."""
     threshold = _threshold(tails)

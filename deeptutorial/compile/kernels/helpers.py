@@ -21,6 +21,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import cython_blas
 
+from deeptutorial.compile.kernels.caching import compiled
+
 __all__ = ["LINE", "register", "run", "thread_count"]
 
 LINE = 64  # bytes in a cache line: what two threads write must not share one
@@ -32,6 +34,7 @@ _ANSWERS = _CALLS + MOST_THREADS * _WORDS
 _IDLE = _ANSWERS + MOST_THREADS * _WORDS
 _TABLE_SIZE = _IDLE + MOST_THREADS * _WORDS
 _memory = np.zeros(_TABLE_SIZE + _WORDS, np.int64)
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_memory))  # helpers may look at it to the very end
 _table_address = (_memory.ctypes.data + LINE - 1) // LINE * LINE
 _table = _memory[(_table_address - _memory.ctypes.data) // 8 :][:_TABLE_SIZE]
 
@@ -149,7 +152,6 @@ def _call_for_number(typing_context, function):
 # Were a helper to wake with a number read long ago, it would find it gone.
 
 
-@njit(nogil=True, cache=True)
 def _help(t):
     """Do thread t's blocks until there has been none for some milliseconds."""
     table = _shared()
@@ -169,7 +171,7 @@ def _help(t):
             _yield()
 
 
-@njit(cache=True)
+@njit
 def _together(kernel, threads, task):
     """Run a phase on all threads' blocks; the caller holds the lock."""
     table = _shared()
@@ -194,7 +196,7 @@ def _together(kernel, threads, task):
                 _yield()
 
 
-@njit(cache=True)
+@njit
 def run(slot, n_kernels, threads, task):
     """Run kernels one after another, each on the blocks of all threads.
 
@@ -227,7 +229,7 @@ def run(slot, n_kernels, threads, task):
         _write(table, _LOCK, 0)
 
 
-@njit(cache=True)
+@njit
 def thread_count():
     """Return how many threads may work: as many as this process may use, and BLAS uses now."""
     table = _shared()
@@ -239,7 +241,7 @@ def thread_count():
 
 
 def _limit() -> int:
-    """Return the threads that the process may use, by its affinity and its environment."""
+    """Return the threads that the process may use, by its affinity and its environment now."""
     if hasattr(os, "sched_getaffinity"):
         limits = [len(os.sched_getaffinity(0)), MOST_THREADS]
     else:
@@ -275,17 +277,19 @@ class _Helpers:
     def wake(self):
         for t in range(1, int(_table[_IDLE])):
             if t not in self.threads:
-                self.threads[t] = threading.Semaphore(0)
                 _table[_IDLE + t * _WORDS] = 1
-                threading.Thread(target=self.run, args=(t,), daemon=True).start()
+                semaphore = threading.Semaphore(0)
+                threading.Thread(target=self.run, args=(t, semaphore), daemon=True).start()
+                self.threads[t] = semaphore
             if _table[_IDLE + t * _WORDS]:
                 _table[_IDLE + t * _WORDS] = 0
                 self.threads[t].release()
 
-    def run(self, t):
+    def run(self, t, semaphore):
+        help_out = compiled("void(int64)", _help).ctypes  # called without the GIL
         while True:
-            self.threads[t].acquire()
-            _help(t)
+            semaphore.acquire()
+            help_out(t)
             _table[_IDLE + t * _WORDS] = 1
 
     def forget(self):
@@ -301,7 +305,6 @@ def register(slot: int, kernels: list) -> None:
     _registered.extend(kernels)  # they have to live as long as they may be called
     for i, kernel in enumerate(kernels):
         _table[_KERNELS + slot * _WORDS + i] = kernel.address
-    _help.compile("void(int64)")
 
 
 _registered: list = []

@@ -25,7 +25,6 @@ def _register_file():
 VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
 TILE_ROWS = 4
 GATHER_VECTORS = 8
-LINE = 64  # bytes in a cache line: what two threads write must not share one
 
 
 class _Vectors:

@@ -33,11 +33,18 @@ class DenoisingStep(Op):
     Parameters
     ----------
     corruption : str
-        ``"none"``: no further inputs, and :math:`\tilde{x} = x`; ``"masking"``: the state of
-        coin flips and the probability to be kept (a scalar), for `flip_coins`; ``"given"``:
+        ``"none"``: no further inputs, and :math:`\tilde{x} = x`; ``"masking"``: what `CoinFlips`
+        takes, a state, the shape (that of x) and the probability to be kept; ``"given"``:
         :math:`\tilde{x}` itself (n, n_visible).
     inplace : bool
         Write into the parameters instead of working on copies.
+
+    Raises
+    ------
+    TypeError
+        When the graph is built: for inputs of the wrong dimensions or types.
+    ValueError
+        When it runs: for shapes that do not fit together.
     """
 
     __props__ = ("corruption", "inplace")
@@ -56,11 +63,12 @@ class DenoisingStep(Op):
         match self.corruption, corrupted:
             case "none", ():
                 given, states = [], []
-            case "masking", (state, kept):
+            case "masking", (state, size, kept):
+                size = pt.as_tensor_variable(size)
                 if state.ndim != 1 or state.dtype != "uint64":
                     raise TypeError(f"state must be a vector of uint64, got {state.type}")
                 scalars.append(pt.as_tensor_variable(kept))
-                given, states = [state, scalars[1]], [state.type()]
+                given, states = [state, size, scalars[1]], [state.type()]
             case "given", (tilde_x,):
                 arrays.append(pt.as_tensor_variable(tilde_x))
                 given, states = arrays[4:], []
@@ -98,10 +106,13 @@ class DenoisingStep(Op):
         elif self.corruption == "given":
             (tilde_x,) = corrupted
         else:
-            state, kept = corrupted
-            tilde_x = x * flip_coins(state, x.shape, float(kept)).astype(x.dtype)
+            state, size, kept = corrupted
+            tilde_x = x * flip_coins(state, tuple(size), float(kept)).astype(x.dtype)
             output_storage[4][0] = next_state(state)
 
+        if tilde_x.shape != x.shape or b_prime.shape != x.shape[1:] or b.shape != W.shape[1:]:
+            shapes = [v.shape for v in (x, tilde_x, W, b, b_prime)]
+            raise ValueError(f"x, tilde_x, W, b and b_prime do not fit together: {shapes}")
         y = _sigmoid(tilde_x @ W + b)
         a = y @ W.T + b_prime
         L = np.sum(np.logaddexp(0, a) - x * a, axis=1)

@@ -2,7 +2,7 @@
 
 Before, for a minibatch ``x`` (the scalars that the gradient drags along left out)::
 
-    next_state, kept = CoinFlips(state, p)      tilde_x = kept * x
+    next_state, kept = CoinFlips(state, shape, p)               tilde_x = kept * x
     y = sigmoid(dot(tilde_x, W) + b)            a = dot(y, W.T) + b'
     L = -sum(x * log(sigmoid(a)) + (1 - x) * log(1 - sigmoid(a)), axis=1)
     da = s * (sigmoid(a) - x)                   dy = dot(da, W) * y * (1 - y)
@@ -10,7 +10,7 @@ Before, for a minibatch ``x`` (the scalars that the gradient drags along left ou
 
 After::
 
-    L, W, b, b', next_state = DenoisingStep(x, r * s, W, b, b', state, p)
+    L, W, b, b', next_state = DenoisingStep(x, r * s, W, b, b', state, shape, p)
 
 One Op, because the five products share W, which is too large to be read from memory as often as
 that, and because a row of W can stay with one core from the first product to the update only if
@@ -141,7 +141,10 @@ def _find_step(
     if cost is None:
         return None
     L, sign, x = cost
-    if not x.dtype == tilde_x.dtype == W.dtype:
+    if not x.dtype == tilde_x.dtype == W.dtype or W.dtype not in ("float32", "float64"):
+        return None
+    # One row for all examples, as target or as input, would be another calculation.
+    if not x.type.broadcastable == tilde_x.type.broadcastable == (a.type.broadcastable[0], False):
         return None
 
     # Backward: da = s * (sigmoid(a) - x), dy = dot(da, W) * y * (1 - y), and their products.
@@ -307,8 +310,8 @@ def _corruptions(
     d_, x_ = trial.draw(), trial.draw()
     if not agree(trial.evaluate(tilde_x, {draw: d_, x: x_}), d_ * x_):
         return (given,)
-    (state, _, kept), next_state = draw.owner.inputs, draw.owner.outputs[0]
-    return (_Corruption("masking", (state, kept), (next_state,), made_inside=(draw,)), given)
+    next_state, inputs = draw.owner.outputs[0], tuple(draw.owner.inputs)
+    return (_Corruption("masking", inputs, (next_state,), made_inside=(draw,)), given)
 
 
 def _right_products(fgraph: FunctionGraph, W: TensorVariable):

@@ -1,0 +1,39 @@
+"""Kernels compiled once and kept on disk, and never used when their source has changed."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+
+__all__ = ["compiled", "sources_digest"]
+
+
+@cache
+def sources_digest() -> str:
+    """Return a digest of all files that go into compiled kernels."""
+    here = Path(__file__).parent
+    digest = sha256()
+    for source in (*sorted(here.glob("*.py")), here.parent / "numba_ops.py"):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+class _KernelCache(FunctionCache):
+    """Numba's cache on disk, with every kernel file in its key.
+
+    Numba's own key has the file of the function itself only, not those of what it calls.
+    """
+
+    def _index_key(self, sig, codegen):
+        return (*super()._index_key(sig, codegen), sources_digest())
+
+
+def compiled(signature, function) -> CFunc:
+    """Compile a function to machine code with an address, or read it from the cache."""
+    kernel = CFunc(function, normalize_signature(signature), {}, {})
+    kernel._cache = _KernelCache(function)
+    kernel.compile()
+    return kernel
