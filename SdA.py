@@ -36,6 +36,7 @@ def test_SdA(
     hidden_layers_sizes=(1000, 1000, 1000),
     corruption_levels=(0.1, 0.2, 0.3),
     finetune_lr_decay=1.0,
+    finetune_corruption=0.0,
     encode_once=True,
     seed=89677,
 ):
@@ -61,6 +62,8 @@ def test_SdA(
         The part of its input that each layer loses in pre-training.
     finetune_lr_decay : float
         What `finetune_lr` is multiplied by after each epoch.
+    finetune_corruption : float
+        The part of the pixels that are set to zero in fine-tuning.
     encode_once : bool
         Send the training set through a layer once it is trained, instead of sending each minibatch
         through all the layers below at each step.
@@ -142,6 +145,7 @@ def test_SdA(
         datasets=datasets,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        corruption_level=finetune_corruption,
     )
 
     print_line('... finetunning the model')

@@ -139,6 +139,13 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
         metavar="FACTOR",
         help="what that step size is multiplied by after each epoch (default: %(default)s)",
     )
+    parser.add_argument(
+        "--finetune-corruption",
+        type=_number(0, 1),
+        default=0.0,
+        metavar="LEVEL",
+        help="part of the pixels set to zero in fine-tuning (default: %(default)s)",
+    )
     parser.add_count(
         "--pretraining-epochs", 15, "how many times each layer goes through the training set"
     )

@@ -353,6 +353,32 @@ def test_the_rate_can_be_a_shared_variable():
     assert not np.array_equal(before[0], network.params[0].get_value())
 
 
+def test_corruption_in_fine_tuning():
+    """Everything zeroed, the first layer's weights are of no use; scores see clean images."""
+    parts = datasets()
+    network = small_SdA()
+    train_fn, valid_score, _ = network.build_finetune_functions(parts, BATCH, 0.4, 1.0)
+    params = values(network.params)
+    clean = valid_score()
+    cost, expected = numpy_finetuning_step(
+        np.zeros((BATCH, N_INS)), parts[0][1].eval()[:BATCH], params, 0.4
+    )
+    np.testing.assert_allclose(train_fn(0), cost, rtol=1e-10)
+    for got, wanted in zip(values(network.params), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-11)
+    for parameter, value in zip(network.params, params, strict=True):
+        parameter.set_value(value)
+    assert clean == valid_score() == network_scores(network, parts[1])
+
+    noisy, _, _ = network.build_finetune_functions(parts, BATCH, 0.0, 0.5)
+    assert len({float(noisy(0)) for _ in range(10)}) > 5
+
+
+def network_scores(network, part):
+    wrong = network.predict(part[0].get_value()) != part[1].eval()
+    return [float(batch.mean()) for batch in wrong.reshape(-1, BATCH)]
+
+
 def test_pretraining_and_fine_tuning_learn():
     """Three kinds of pictures, each of noise around a pattern: no error after a few epochs."""
     rng = np.random.default_rng(5)
@@ -409,6 +435,8 @@ def test_wrong_kinds_are_named():
         network.build_finetune_functions(parts[:2], BATCH, 0.1)
     with pytest.raises(ValueError, match=r"learning_rate must be .* got -1"):
         network.build_finetune_functions(parts, BATCH, -1)
+    with pytest.raises(ValueError, match=r"corruption_level must be in \[0, 1\], got 2"):
+        network.build_finetune_functions(parts, BATCH, 0.1, 2)
     with pytest.raises(TypeError, match="batch_size must be an integer, got '4'"):
         network.build_finetune_functions(parts, "4", 0.1)
 
