@@ -37,6 +37,7 @@ def test_SdA(
     corruption_levels=(0.1, 0.2, 0.3),
     finetune_lr_decay=1.0,
     finetune_corruption=0.0,
+    patience_epochs=10,
     encode_once=True,
     seed=89677,
 ):
@@ -64,6 +65,8 @@ def test_SdA(
         What `finetune_lr` is multiplied by after each epoch.
     finetune_corruption : float
         The part of the pixels that are set to zero in fine-tuning.
+    patience_epochs : int
+        Epochs of fine-tuning that are gone through in any case, before early stopping.
     encode_once : bool
         Send the training set through a layer once it is trained, instead of sending each minibatch
         through all the layers below at each step.
@@ -149,7 +152,7 @@ def test_SdA(
     )
 
     print_line('... finetunning the model')
-    patience = 10 * n_train_batches  # look at this many minibatches in any case
+    patience = patience_epochs * n_train_batches  # look at this many minibatches in any case
     stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995)
     # Look at the validation set after each epoch, or oftener where patience is short.
     validation_frequency = min(n_train_batches, patience // 2)

@@ -86,10 +86,12 @@ RECIPES = {
     "tutorial": {},
     "fast": {
         "batch_size": 20,
-        "pretrain_lr": 0.02,
+        "pretrain_lr": 0.1,
         "finetune_lr": 1.0,
-        "finetune_lr_decay": 0.95,
-        "training_epochs": 60,
+        "finetune_lr_decay": 0.92,
+        "finetune_corruption": 0.25,
+        "training_epochs": 30,
+        "patience_epochs": 30,
     },
 }
 """Defaults of ``SdA.py`` that differ from its main function's."""
@@ -152,6 +154,12 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
     parser.add_rate("--pretrain-lr", 0.001, "step size of the pre-training")
     parser.add_count(
         "--training-epochs", 1000, "how many times to go through the training set at most"
+    )
+    parser.add_count(
+        "--patience-epochs",
+        10,
+        "how many of these it goes through in any case, before early stopping",
+        at_least=1,
     )
     parser.add_dataset()
     parser.add_count("--batch-size", 1, "examples in a minibatch", at_least=1)
