@@ -3,9 +3,18 @@
 import deeptutorial.compile  # noqa: F401  it registers the graph rewrites with PyTensor
 from deeptutorial.datasets import load_data
 from deeptutorial.images import scale_to_unit_interval, tile_raster_images
-from deeptutorial.models import dA
+from deeptutorial.models import HiddenLayer, LogisticRegression, SdA, dA
 from deeptutorial.random import RandomStreams
 
-__all__ = ["RandomStreams", "dA", "load_data", "scale_to_unit_interval", "tile_raster_images"]
+__all__ = [
+    "HiddenLayer",
+    "LogisticRegression",
+    "RandomStreams",
+    "SdA",
+    "dA",
+    "load_data",
+    "scale_to_unit_interval",
+    "tile_raster_images",
+]
 
 __version__ = "0.1.0"

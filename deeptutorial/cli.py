@@ -11,7 +11,7 @@ import pytensor
 from deeptutorial.datasets import DatasetError
 from deeptutorial.training import DivergenceError
 
-__all__ = ["dA_options", "run_script"]
+__all__ = ["RECIPES", "SdA_options", "dA_options", "run_script"]
 
 
 def run_script(main: Callable[..., None], options: dict) -> int:
@@ -67,81 +67,216 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
         "  python dA.py --dataset ~/pictures --batch-size 10   a folder of your own pictures\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add(
-        "--learning-rate",
-        type=_number(0, math.inf),
-        default=0.1,
-        metavar="RATE",
-        help="step size of the gradient descent (default: %(default)s)",
+    parser.add_rate("--learning-rate", 0.1, "step size of the gradient descent")
+    parser.add_count("--training-epochs", 15, "how many times to go through the training set")
+    parser.add_dataset()
+    parser.add_count("--batch-size", 20, "examples in a minibatch", at_least=1)
+    parser.add_output_folder("dA_plots")
+    parser.add_count("--n-hidden", 500, "hidden units", at_least=1)
+    parser.add_corruption_levels(
+        "part of the pixels set to zero, in [0, 1]; give it again for a further level "
+        "(default: 0 and 0.3)"
     )
-    add(
-        "--training-epochs",
-        type=_whole(0),
-        default=15,
-        metavar="N",
-        help="how many times to go through the training set (default: %(default)s)",
+    parser.add_seed(123)
+    parser.add_floatX()
+    return _as_arguments(parser.parse_args(arguments), corruption_levels=(0.0, 0.3))
+
+
+RECIPES = {
+    "tutorial": {},
+    "fast": {
+        "batch_size": 20,
+        "pretrain_lr": 0.1,
+        "finetune_lr": 1.0,
+        "finetune_lr_decay": 0.92,
+        "finetune_corruption": 0.25,
+        "training_epochs": 30,
+        "patience_epochs": 30,
+    },
+}
+"""Defaults of ``SdA.py`` that differ from its main function's."""
+
+
+def SdA_options(arguments: Sequence[str] | None = None) -> dict:
+    """Parse the options of ``SdA.py`` into the arguments of its main function.
+
+    As a side effect ``pytensor.config.floatX`` is set, which has to happen before any graph is
+    built.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        None takes them from the command line.
+    """
+    fast = "  ".join(
+        f"--{name.replace('_', '-')} {value:g}" for name, value in RECIPES["fast"].items()
     )
-    add(
-        "--dataset",
-        default="auto",
-        metavar="NAME|PATH",
-        help="mnist (found or downloaded), digits (built in), a .pkl.gz in the tutorial's layout, "
-        "a folder with MNIST's four files, an .npz, or a folder of pictures; auto is mnist, or "
-        "digits where there is no way to get it (default: %(default)s)",
+    parser = _OneLineParser(
+        prog="SdA.py",
+        description="Pre-train a stack of denoising autoencoders layer by layer, fine-tune it "
+        "as a classifier, and save its filters, its learning curve and its mistakes as pictures.",
+        epilog="examples:\n"
+        "  python SdA.py --recipe fast                      the tutorial's error in minutes\n"
+        "  python SdA.py                                    the tutorial: minibatches of one\n"
+        "  python SdA.py --recipe fast --dataset digits --pretraining-epochs 1 "
+        "--training-epochs 2\n"
+        "                                                   a quick look, no download\n"
+        "  python SdA.py --recipe fast --hidden-layers-sizes 500 500 "
+        "--corruption-level 0.1 --corruption-level 0.2\n"
+        f"\nthe recipe fast is  {fast}\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add(
-        "--batch-size",
-        type=_whole(1),
-        default=20,
-        metavar="N",
-        help="examples in a minibatch (default: %(default)s)",
+    parser.add_argument(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="tutorial",
+        help="which defaults the options below have: the tutorial's, or larger minibatches with "
+        "rates to match (default: %(default)s)",
     )
-    add(
-        "--output-folder",
-        default="dA_plots",
-        metavar="DIR",
-        help="where the pictures go (default: %(default)s)",
-    )
-    add(
-        "--n-hidden",
-        type=_whole(1),
-        default=500,
-        metavar="N",
-        help="hidden units (default: %(default)s)",
-    )
-    add(
-        "--corruption-level",
+    parser.add_rate("--finetune-lr", 0.1, "step size of the fine-tuning")
+    parser.add_argument(
+        "--finetune-lr-decay",
         type=_number(0, 1),
-        action="append",
-        dest="corruption_levels",
+        default=1.0,
+        metavar="FACTOR",
+        help="what that step size is multiplied by after each epoch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--finetune-corruption",
+        type=_number(0, 1),
+        default=0.0,
         metavar="LEVEL",
-        help="part of the pixels set to zero, in [0, 1]; give it again for a further level "
-        "(default: 0 and 0.3)",
+        help="part of the pixels set to zero in fine-tuning (default: %(default)s)",
     )
-    add(
-        "--seed",
-        type=_whole(0, 2**32 - 1),
-        default=123,
+    parser.add_count(
+        "--pretraining-epochs", 15, "how many times each layer goes through the training set"
+    )
+    parser.add_rate("--pretrain-lr", 0.001, "step size of the pre-training")
+    parser.add_count(
+        "--training-epochs", 1000, "how many times to go through the training set at most"
+    )
+    parser.add_count(
+        "--patience-epochs",
+        10,
+        "how many of these it goes through in any case, before early stopping",
+        at_least=1,
+    )
+    parser.add_dataset()
+    parser.add_count("--batch-size", 1, "examples in a minibatch", at_least=1)
+    parser.add_output_folder("SdA_plots")
+    parser.add_argument(
+        "--hidden-layers-sizes",
+        type=_whole(1),
+        nargs="+",
+        default=[1000, 1000, 1000],
         metavar="N",
-        help="of the initial weights and the noise (default: %(default)s)",
+        help="units of each hidden layer, the lowest first (default: 1000 1000 1000)",
     )
-    add(
-        "--floatX",
-        choices=("float32", "float64"),
-        default="float32",
-        help="precision of everything (default: %(default)s)",
+    parser.add_corruption_levels(
+        "part of its input that a layer loses in pre-training, in [0, 1]; give it once for each "
+        "layer, the lowest first (default: 0.1, 0.2, and 0.3 for all further layers)"
     )
-    options = vars(parser.parse_args(arguments))
-    options["corruption_levels"] = options["corruption_levels"] or (0.0, 0.3)
+    parser.add_argument(
+        "--encode-once",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="send the training set through a layer once it is trained, instead of sending each "
+        "minibatch through all the layers below at each step (default: --encode-once)",
+    )
+    parser.add_seed(89677)
+    parser.add_floatX()
+
+    parser.set_defaults(**RECIPES[parser.parse_args(arguments).recipe])
+    options = parser.parse_args(arguments)
+    del options.recipe
+    n_layers = len(options.hidden_layers_sizes)
+    if options.corruption_levels and len(options.corruption_levels) != n_layers:
+        parser.error(
+            f"argument --corruption-level: given {len(options.corruption_levels)} time(s), but "
+            f"there are {n_layers} hidden layers"
+        )
+    return _as_arguments(
+        options, corruption_levels=tuple(min(i + 1, 3) / 10 for i in range(n_layers))
+    )
+
+
+def _as_arguments(parsed: argparse.Namespace, corruption_levels: Sequence[float]) -> dict:
+    """Turn parsed options into the arguments of a main function, and set floatX."""
+    options = vars(parsed)
+    options["corruption_levels"] = options["corruption_levels"] or corruption_levels
     options["dataset"] = os.path.expanduser(options["dataset"])
     pytensor.config.floatX = options.pop("floatX")
     return options
 
 
 class _OneLineParser(argparse.ArgumentParser):
+    """Complains in one line, and knows the options that the scripts have in common."""
+
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def add_rate(self, option: str, default: float, help: str):
+        self.add_argument(
+            option,
+            type=_number(0, math.inf),
+            default=default,
+            metavar="RATE",
+            help=f"{help} (default: %(default)s)",
+        )
+
+    def add_count(self, option: str, default: int, help: str, at_least: int = 0):
+        self.add_argument(
+            option,
+            type=_whole(at_least),
+            default=default,
+            metavar="N",
+            help=f"{help} (default: %(default)s)",
+        )
+
+    def add_dataset(self):
+        self.add_argument(
+            "--dataset",
+            default="auto",
+            metavar="NAME|PATH",
+            help="mnist (found or downloaded), digits (built in), a .pkl.gz in the tutorial's "
+            "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
+            "mnist, or digits where there is no way to get it (default: %(default)s)",
+        )
+
+    def add_output_folder(self, default: str):
+        self.add_argument(
+            "--output-folder",
+            default=default,
+            metavar="DIR",
+            help="where the pictures go (default: %(default)s)",
+        )
+
+    def add_corruption_levels(self, help: str):
+        self.add_argument(
+            "--corruption-level",
+            type=_number(0, 1),
+            action="append",
+            dest="corruption_levels",
+            metavar="LEVEL",
+            help=help,
+        )
+
+    def add_seed(self, default: int):
+        self.add_argument(
+            "--seed",
+            type=_whole(0, 2**32 - 1),
+            default=default,
+            metavar="N",
+            help="of the initial weights and the noise (default: %(default)s)",
+        )
+
+    def add_floatX(self):
+        self.add_argument(
+            "--floatX",
+            choices=("float32", "float64"),
+            default="float32",
+            help="precision of everything (default: %(default)s)",
+        )
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:

@@ -1,7 +1,6 @@
 """The denoising autoencoder of Vincent et al. (2008) as a symbolic graph."""
 
 import math
-from numbers import Integral, Real
 
 import numpy as np
 import pytensor
@@ -11,6 +10,14 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.models.checks import (
+    checked_number,
+    checked_rng,
+    checked_size,
+    checked_variable,
+    draw_seed,
+    shared_in_floatX,
+)
 from deeptutorial.random import RandomStreams
 
 __all__ = ["dA"]
@@ -96,17 +103,13 @@ class dA:
         bhid: TensorVariable | None = None,
         bvis: TensorVariable | None = None,
     ):
-        if not isinstance(numpy_rng, np.random.RandomState | np.random.Generator):
-            raise TypeError(
-                "numpy_rng must be a numpy.random.RandomState or a numpy.random.Generator, "
-                f"got {numpy_rng!r}"
-            )
-        self.n_visible = _checked_size("n_visible", n_visible)
-        self.n_hidden = _checked_size("n_hidden", n_hidden)
+        checked_rng("numpy_rng", numpy_rng)
+        self.n_visible = checked_size("n_visible", n_visible)
+        self.n_hidden = checked_size("n_hidden", n_hidden)
 
         # The order of the draws is the tutorial's: first the seed, then the weights.
         if theano_rng is None:
-            theano_rng = RandomStreams(_draw_seed(numpy_rng))
+            theano_rng = RandomStreams(draw_seed(numpy_rng))
         elif not hasattr(theano_rng, "binomial"):
             raise TypeError(f"theano_rng must be a RandomStreams, got {theano_rng!r}")
         self.theano_rng = theano_rng
@@ -114,18 +117,18 @@ class dA:
         if W is None:
             bound = 4 * np.sqrt(6.0 / (n_hidden + n_visible))
             initial_W = numpy_rng.uniform(low=-bound, high=bound, size=(n_visible, n_hidden))
-            W = _shared(initial_W, name="W")
+            W = shared_in_floatX(initial_W, name="W")
         if bhid is None:
-            bhid = _shared(np.zeros(n_hidden), name="b")
+            bhid = shared_in_floatX(np.zeros(n_hidden), name="b")
         if bvis is None:
-            bvis = _shared(np.zeros(n_visible), name="b_prime")
-        self.W = _checked_variable("W", W, (n_visible, n_hidden))
-        self.b = _checked_variable("bhid", bhid, (n_hidden,))
-        self.b_prime = _checked_variable("bvis", bvis, (n_visible,))
+            bvis = shared_in_floatX(np.zeros(n_visible), name="b_prime")
+        self.W = checked_variable("W", W, (n_visible, n_hidden))
+        self.b = checked_variable("bhid", bhid, (n_hidden,))
+        self.b_prime = checked_variable("bvis", bvis, (n_visible,))
         self.W_prime = self.W.T
 
         self.x = pt.matrix("input") if input is None else input
-        _checked_variable("input", self.x, (None, n_visible))
+        checked_variable("input", self.x, (None, n_visible))
 
         self.params = [self.W, self.b, self.b_prime]
 
@@ -146,7 +149,7 @@ class dA:
         TensorVariable
             Same shape; what is not zeroed is untouched.
         """
-        corruption_level = _checked_number("corruption_level", corruption_level, 0, 1)
+        corruption_level = checked_number("corruption_level", corruption_level, 0, 1)
         if isinstance(corruption_level, float) and corruption_level == 0:
             return input
         kept = self.theano_rng.binomial(
@@ -182,7 +185,7 @@ class dA:
             For ``pytensor.function(updates=...)``: a gradient step for each of `params`, and the
             next state of each random generator that the cost depends on.
         """
-        learning_rate = _checked_number("learning_rate", learning_rate, 0, math.inf)
+        learning_rate = checked_number("learning_rate", learning_rate, 0, math.inf)
 
         tilde_x = self.get_corrupted_input(self.x, corruption_level)
         y = self.get_hidden_values(tilde_x)
@@ -209,57 +212,3 @@ def _random_updates(cost: TensorVariable) -> list[tuple[SharedVariable, Variable
         for source in graph_inputs([cost])
         if isinstance(source, SharedVariable) and source.default_update is not None
     ]
-
-
-def _draw_seed(numpy_rng: np.random.RandomState | np.random.Generator) -> int:
-    if isinstance(numpy_rng, np.random.Generator):
-        return int(numpy_rng.integers(2**30))
-    return int(numpy_rng.randint(2**30))
-
-
-def _shared(value: np.ndarray, name: str) -> SharedVariable:
-    return pytensor.shared(np.asarray(value, dtype=pytensor.config.floatX), name=name, borrow=True)
-
-
-def _checked_size(name: str, size: int) -> int:
-    if isinstance(size, bool) or not isinstance(size, Integral):
-        raise TypeError(f"{name} must be an integer, got {size!r}")
-    if size < 1:
-        raise ValueError(f"{name} must be at least 1, got {size}")
-    return int(size)
-
-
-def _checked_number(name: str, number, low: float, high: float) -> float | TensorVariable:
-    """Return a number as a float and a symbolic scalar in floatX, or say what is wrong with it."""
-    if isinstance(number, Variable):
-        if getattr(number, "ndim", None) != 0:
-            raise TypeError(f"{name} must be a number or a symbolic scalar, got {number.type}")
-        return pt.cast(number, pytensor.config.floatX)
-    if isinstance(number, bool) or not isinstance(number, Real):
-        raise TypeError(f"{name} must be a number or a symbolic scalar, got {number!r}")
-    if not (low <= number <= high and math.isfinite(number)):
-        wanted = f"in [{low}, {high}]" if math.isfinite(high) else f"finite and at least {low}"
-        raise ValueError(f"{name} must be {wanted}, got {number}")
-    return float(number)
-
-
-def _checked_variable(name: str, variable, shape: tuple[int | None, ...]) -> TensorVariable:
-    """Return `variable` itself if it has, as far as can be seen, the given shape (None: any)."""
-    if not isinstance(variable, TensorVariable):
-        raise TypeError(
-            f"{name} must be a PyTensor variable, got {type(variable).__name__}"
-            + ("; wrap it in pytensor.shared(...)" if isinstance(variable, np.ndarray) else "")
-        )
-    known = variable.type.shape
-    if isinstance(variable, SharedVariable):
-        known = variable.get_value(borrow=True).shape
-    if len(known) != len(shape):
-        kind = {1: "vector", 2: "matrix"}[len(shape)]
-        raise TypeError(f"{name} must be a {kind}, got {len(known)} dimensions ({variable.type})")
-    if any(
-        have is not None and want is not None and have != want
-        for have, want in zip(known, shape, strict=True)
-    ):
-        described = ", ".join("any" if side is None else str(side) for side in shape)
-        raise ValueError(f"{name} must have shape ({described}), got {tuple(known)}")
-    return variable

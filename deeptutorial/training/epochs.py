@@ -9,17 +9,26 @@ from tqdm import tqdm
 from deeptutorial.datasets import DatasetError
 from deeptutorial.training.interrupts import interrupts_held
 
-__all__ = ["DivergenceError", "count_minibatches", "mean_cost", "minibatches"]
+__all__ = ["DivergenceError", "count_minibatches", "mean_cost", "minibatches", "print_line"]
 
 
 class DivergenceError(ArithmeticError):
     """The cost is no longer a finite number."""
 
 
-def count_minibatches(train_set_x: SharedVariable, batch_size: int) -> int:
+def count_minibatches(train_set_x: SharedVariable, batch_size: int, name: str = "training") -> int:
     """Return how many whole minibatches a training set has.
 
     Examples that are left over at the end are not trained on, as in the tutorial.
+
+    Parameters
+    ----------
+    train_set_x : shared matrix
+        One example a row.
+    batch_size : int
+        Examples in a minibatch.
+    name : str
+        What the set is called in the message.
 
     Raises
     ------
@@ -33,7 +42,7 @@ def count_minibatches(train_set_x: SharedVariable, batch_size: int) -> int:
     n_examples = train_set_x.get_value(borrow=True).shape[0]
     if n_examples < batch_size:
         raise DatasetError(
-            f"the training set has {n_examples} example(s), fewer than one minibatch of "
+            f"the {name} set has {n_examples} example(s), fewer than one minibatch of "
             f"{batch_size}; choose a batch size of at most {n_examples}"
         )
     return n_examples // batch_size
@@ -58,6 +67,12 @@ def minibatches(n_train_batches: int, epoch: int) -> Iterator[int]:
         for batch_index in progress:
             yield batch_index
             raise_if_interrupted()
+
+
+def print_line(line: str):
+    """Print a line at once, above the progress bar if there is one."""
+    with tqdm.external_write_mode():
+        print(line, flush=True)
 
 
 def mean_cost(costs: Sequence[float], learning_rate: float) -> float:

@@ -1,0 +1,44 @@
+"""The labels of a data set as numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytensor
+from pytensor.compile.mode import Mode
+from pytensor.tensor.variable import TensorVariable
+
+from deeptutorial.datasets.errors import DatasetError
+
+__all__ = ["count_classes", "label_values"]
+
+
+def label_values(labels: TensorVariable) -> np.ndarray:
+    """Work out labels as `load_data` returns them, a symbolic cast of a shared variable."""
+    # Once and for a cast: not worth a compiler's time.
+    return pytensor.function([], labels, mode=Mode(linker="py", optimizer=None))()
+
+
+def count_classes(datasets: Sequence[tuple]) -> int:
+    """Return how many classes a data set has, the labels being 0, 1, 2, ...
+
+    Parameters
+    ----------
+    datasets : [(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y)]
+        As `load_data` returns them.
+
+    Raises
+    ------
+    DatasetError
+        If there are examples without a label.
+    """
+    highest = 0
+    for name, (_, labels) in zip(("training", "validation", "test"), datasets, strict=True):
+        values = label_values(labels)
+        missing = int((values < 0).sum())
+        if missing:
+            raise DatasetError(
+                f"{missing} of the {len(values)} examples of the {name} set have no label, and a "
+                "classifier cannot learn without; dA.py can"
+            )
+        highest = max(highest, int(values.max()))
+    return highest + 1

@@ -1,0 +1,1 @@
+"""Experiments whose outcome is a table or a plot."""
