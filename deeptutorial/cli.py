@@ -116,7 +116,7 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
         description="Pre-train a stack of denoising autoencoders layer by layer, fine-tune it "
         "as a classifier, and save its filters, its learning curve and its mistakes as pictures.",
         epilog="examples:\n"
-        "  python SdA.py --recipe fast                      larger minibatches: minutes, not hours\n"
+        "  python SdA.py --recipe fast                      minibatches of 20: minutes, not hours\n"
         "  python SdA.py                                    the tutorial: minibatches of one\n"
         "  python SdA.py --recipe fast --dataset digits --pretraining-epochs 1 "
         "--training-epochs 2\n"

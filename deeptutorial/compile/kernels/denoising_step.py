@@ -313,7 +313,7 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     task[_W], task[_BHID], task[_BVIS] = W.ctypes.data, b.ctypes.data, b_prime.ctypes.data
     reals = np.array([step_size, masked], np.float64)
     task[_REALS] = reals.ctypes.data
-    cost = np.empty((T, rows), W.dtype)
+    cost = np.empty(T * rows, W.dtype)
     task[_COST] = cost.ctypes.data
     # One allocation, cut up by hand: every part starts on a cache line of its own.
     sizes = (
@@ -339,7 +339,8 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     in_pieces = rows < B
     move_W, move_b, move_b_prime = W, b, b_prime
     if in_pieces:
-        move_W, move_b, move_b_prime = np.zeros_like(W), np.zeros_like(b), np.zeros_like(b_prime)
+        move_W, move_b = np.zeros((V, H), W.dtype), np.zeros(H, W.dtype)
+        move_b_prime = np.zeros(V, W.dtype)
     task[_NEW_W] = move_W.ctypes.data
     task[_NEW_BHID], task[_NEW_BVIS] = move_b.ctypes.data, move_b_prime.ctypes.data
 
@@ -350,16 +351,21 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
         task[_X] = x.ctypes.data + first * V * size
         task[_TILDE_X] = tilde_x.ctypes.data + first * V * size if is_given else 0
         helpers.run(_slot(size), _N_PHASES, T, task.ctypes.data)
-        piece = cost.reshape(-1)[: T * n].reshape(T, n)
-        for t in range(1, T):
-            add_to(piece[0], piece[t])
-        L[first : first + n] = piece[0]
+        for k in range(n):
+            L[first + k] = cost[k]
+            for t in range(1, T):
+                L[first + k] += cost[t * n + k]
     if in_pieces:
         for r in range(V):
             add_to(W[r], move_W[r])
         add_to(b, move_b)
         add_to(b_prime, move_b_prime)
-    # The phases saw addresses only. This uses everything that they lay in once more, so that
-    # nothing is freed before.
-    L += W.dtype.type(0 * (task[_B] + reals.size + work.size + cost.size + move_W.size))
+    # The phases saw addresses only; what they lay in must not be freed before.
+    _keep_alive(task, reals, cost, work)
+    _keep_alive(move_W, move_b, move_b_prime, L)
     return L
+
+
+@njit(inline="never")
+def _keep_alive(a, b, c, d):
+    return a.size + b.size + c.size + d.size
