@@ -8,10 +8,11 @@ from numba.extending import overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from deeptutorial.compile.kernels import denoising_step
+from deeptutorial.compile.kernels import denoising_step, layer_step
 from deeptutorial.compile.kernels.caching import sources_digest
 from deeptutorial.compile.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.ops.layer_step import LayerProduct, LayerStep
 from deeptutorial.random import CoinFlips
 
 __all__ = []
@@ -60,6 +61,45 @@ def _denoising_step(op: DenoisingStep, node, **_):
             return L, W, b, b_prime
 
     return implementation, _cache_key(f"{DenoisingStep} {op._props_dict()} {dtype}")
+
+
+@register_funcify_and_cache_key(LayerProduct)
+def _layer_product(op: LayerProduct, node, **_):
+    dtype = node.inputs[0].dtype
+    layer_step.load(dtype)
+    product = layer_step.product
+
+    @numba_njit
+    def implementation(x, W):
+        return product(contiguous(x), contiguous(W))
+
+    return implementation, _cache_key(f"{LayerProduct} {dtype}")
+
+
+@register_funcify_and_cache_key(LayerStep)
+def _layer_step(op: LayerStep, node, **_):
+    dtype = node.inputs[0].dtype
+    layer_step.load(dtype)
+    descend = layer_step.descend
+    parameter = owned if op.inplace else copied
+
+    if op.sends_back:
+
+        @numba_njit
+        def implementation(x, d, rate, W):
+            W = parameter(W)
+            dx = descend(contiguous(x), contiguous(d), rate.item(), W, True)
+            return dx, W
+
+    else:
+
+        @numba_njit
+        def implementation(x, d, rate, W):
+            W = parameter(W)
+            descend(contiguous(x), contiguous(d), rate.item(), W, False)
+            return W
+
+    return implementation, _cache_key(f"{LayerStep} {op._props_dict()} {dtype}")
 
 
 @register_funcify_and_cache_key(CoinFlips)

@@ -11,6 +11,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.compile.modes import layer_step_mode
 from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
     checked_number,
@@ -285,10 +286,17 @@ class SdA:
                 for param, gparam in zip(self.params, gparams, strict=True)
             ],
             givens=on_minibatches_of(datasets[0], corruption_level),
+            mode=layer_step_mode(),
             name="train",
         )
         valid_score_i, test_score_i = (
-            pytensor.function([index], self.errors, givens=on_minibatches_of(part), name=name)
+            pytensor.function(
+                [index],
+                self.errors,
+                givens=on_minibatches_of(part),
+                mode=layer_step_mode(),
+                name=name,
+            )
             for name, part in zip(("valid", "test"), datasets[1:], strict=True)
         )
 
@@ -354,7 +362,9 @@ class SdA:
         """Calculate `output` for the rows of `X`, with a function that is compiled only once."""
         if key not in self._compiled:
             rows = pt.matrix("rows")
-            self._compiled[key] = pytensor.function([rows], output, givens={input: rows})
+            self._compiled[key] = pytensor.function(
+                [rows], output, givens={input: rows}, mode=layer_step_mode()
+            )
         function = self._compiled[key]
         result = np.empty((len(X), n_columns), dtype=output.dtype)
         for start in range(0, len(X), ROWS_AT_A_TIME):

@@ -22,10 +22,10 @@ from functools import cache
 
 import numpy as np
 from numba import carray, njit, types
-from numba.extending import intrinsic
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.kernels import helpers
+from deeptutorial.compile.kernels.blocks import pointer, rows_of
 from deeptutorial.compile.kernels.caching import compiled
 from deeptutorial.compile.kernels.elementwise import (
     add_to,
@@ -64,47 +64,28 @@ ZERO, ONE = np.int64(0), np.int64(1)  # as literals they would have the products
  _INDEX, _BOUNDS, _SIZE) = range(27)  # fmt: skip
 
 
-@intrinsic
-def _pointer(typing_context, address, like):
-    """An address as a pointer of like's type; like is a pointer, or a number to point at."""
-    to = like if isinstance(like, types.CPointer) else types.CPointer(like)
-
-    def codegen(context, builder, signature, values):
-        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
-
-    return to(types.intp, like), codegen
-
-
-@njit
-def _pixels(t, threads, V):
-    """The rows of W that thread t owns: whole tiles, but for the last thread's end."""
-    quads = V // TILE_ROWS
-    start = quads * t // threads * TILE_ROWS
-    return start, quads * (t + 1) // threads * TILE_ROWS if t < threads - 1 else V
-
-
 def _encode(t, task, like):
     """Corrupt this thread's pixels; add their share of x~ W to its partial sums."""
     task = carray(task, _SIZE)
     B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
-    x = carray(_pointer(task[_X], like), (B, V))
-    W = carray(_pointer(task[_W], like), (V, H))
-    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
-    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))[t]
-    dense = carray(_pointer(task[_DENSE], 1), T)
+    x = carray(pointer(task[_X], like), (B, V))
+    W = carray(pointer(task[_W], like), (V, H))
+    visible = carray(pointer(task[_VISIBLE], like), (2 * B, Vp))
+    partial = carray(pointer(task[_PARTIAL], like), (T, B, Hp))[t]
+    dense = carray(pointer(task[_DENSE], 1), T)
     listed = task[_LISTED]
-    value = carray(_pointer(task[_VALUE], like), (T, listed))[t]
-    index = carray(_pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
-    bounds = carray(_pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
+    value = carray(pointer(task[_VALUE], like), (T, listed))[t]
+    index = carray(pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
+    bounds = carray(pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
     first, last = bounds[0], bounds[1]
-    start, stop = _pixels(t, T, V)
+    start, stop = rows_of(t, T, V)
 
-    masked = carray(_pointer(task[_REALS], 1.0), 2)[1]
+    masked = carray(pointer(task[_REALS], 1.0), 2)[1]
     count = 0
     for k in range(B):
         tilde_x = visible[B + k, start:stop]
         if task[_TILDE_X] != 0:
-            given = carray(_pointer(task[_TILDE_X], like), (B, V))
+            given = carray(pointer(task[_TILDE_X], like), (B, V))
             count += copy(given[k, start:stop], tilde_x)
         else:
             coin = (task[_FIRST] + k) * V + start + 1
@@ -133,16 +114,16 @@ def _decode(t, task, like):
     """Reconstruct this thread's pixels and send the error back, to its partial sums."""
     task = carray(task, _SIZE)
     B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
-    x = carray(_pointer(task[_X], like), (B, V))
-    W = carray(_pointer(task[_W], like), (V, H))
-    b_prime = carray(_pointer(task[_BVIS], like), V)
-    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, Hp))
-    partial = carray(_pointer(task[_PARTIAL], like), (T, B, Hp))[t]
-    cost = carray(_pointer(task[_COST], like), (T, B))[t]
-    start, stop = _pixels(t, T, V)
+    x = carray(pointer(task[_X], like), (B, V))
+    W = carray(pointer(task[_W], like), (V, H))
+    b_prime = carray(pointer(task[_BVIS], like), V)
+    visible = carray(pointer(task[_VISIBLE], like), (2 * B, Vp))
+    hidden = carray(pointer(task[_HIDDEN], like), (2 * B, Hp))
+    partial = carray(pointer(task[_PARTIAL], like), (T, B, Hp))[t]
+    cost = carray(pointer(task[_COST], like), (T, B))[t]
+    start, stop = rows_of(t, T, V)
 
-    scale = W.dtype.type(-carray(_pointer(task[_REALS], 1.0), 2)[0])
+    scale = W.dtype.type(-carray(pointer(task[_REALS], 1.0), 2)[0])
     partial[:] = 0
     cost[:] = 0
     for r in range(start, stop, PANEL):
@@ -154,7 +135,7 @@ def _decode(t, task, like):
                 visible[k, q] = dot(W[q], hidden[k, :H])
             cost[k] += reconstruct(visible[k, r:end], x[k, r:end], b_prime[r:end], scale)
         multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H)
-    new_b_prime = carray(_pointer(task[_NEW_BVIS], like), V)
+    new_b_prime = carray(pointer(task[_NEW_BVIS], like), V)
     for k in range(B):
         add_to(new_b_prime[start:stop], visible[k, start:stop])
 
@@ -163,17 +144,17 @@ def _update(t, task, like):
     """Add visible.T @ hidden to this thread's rows of the new W."""
     task = carray(task, _SIZE)
     B, V, H, Vp, Hp, T = task[_B], task[_V], task[_H], task[_VP], task[_HP], task[_THREADS]
-    new_W = carray(_pointer(task[_NEW_W], like), (V, H))
-    visible = carray(_pointer(task[_VISIBLE], like), (2 * B, Vp))
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, Hp))
+    new_W = carray(pointer(task[_NEW_W], like), (V, H))
+    visible = carray(pointer(task[_VISIBLE], like), (2 * B, Vp))
+    hidden = carray(pointer(task[_HIDDEN], like), (2 * B, Hp))
     listed = task[_LISTED]
-    value = carray(_pointer(task[_VALUE], like), (T, listed))[t]
-    index = carray(_pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
-    bounds = carray(_pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
+    value = carray(pointer(task[_VALUE], like), (T, listed))[t]
+    index = carray(pointer(task[_INDEX], np.int32(0)), (T, listed))[t]
+    bounds = carray(pointer(task[_BOUNDS], 1), (T, 2, listed // PANEL))[t]
     first, last = bounds[0], bounds[1]
-    start, stop = _pixels(t, T, V)
+    start, stop = rows_of(t, T, V)
 
-    dense = carray(_pointer(task[_DENSE], 1), T)[t]
+    dense = carray(pointer(task[_DENSE], 1), T)[t]
     depth = 2 * B if dense else B
     for r in range(start, stop, 16):
         rows = min(16, stop - r)
@@ -200,8 +181,8 @@ def _code(t, task, like):
     """Make the code of what all threads have encoded, for a share of the hidden units."""
     task = carray(task, _SIZE)
     B, H, T = task[_B], task[_H], task[_THREADS]
-    b = carray(_pointer(task[_BHID], like), H)
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
+    b = carray(pointer(task[_BHID], like), H)
+    hidden = carray(pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
     start, stop = _units(t, task, hidden.itemsize)
     for k in range(B):
         sigmoid(_total(k, start, stop, task, like), b[start:stop], hidden[k, start:stop])
@@ -213,8 +194,8 @@ def _code_error(t, task, like):
     """Make the error of the code of what all threads have sent back, and update its bias."""
     task = carray(task, _SIZE)
     B = task[_B]
-    new_b = carray(_pointer(task[_NEW_BHID], like), task[_H])
-    hidden = carray(_pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
+    new_b = carray(pointer(task[_NEW_BHID], like), task[_H])
+    hidden = carray(pointer(task[_HIDDEN], like), (2 * B, task[_HP]))
     start, stop = _units(t, task, hidden.itemsize)
     for k in range(B):
         total = _total(k, start, stop, task, like)
@@ -234,7 +215,7 @@ def _units(t, task, itemsize):
 def _total(k, start, stop, task, like):
     """Sum all threads' partial sums of an example."""
     T = task[_THREADS]
-    partial = carray(_pointer(task[_PARTIAL], like), (T, task[_B], task[_HP]))
+    partial = carray(pointer(task[_PARTIAL], like), (T, task[_B], task[_HP]))
     total = partial[0, k, start:stop]
     for u in range(1, T):
         add_to(total, partial[u, k, start:stop])
@@ -257,7 +238,7 @@ def load(dtype: str) -> None:
 
 @njit
 def _slot(itemsize):
-    return 1 if itemsize == 8 else 0
+    return helpers.DENOISING_STEP + (itemsize == 8)
 
 
 @njit(error_model="numpy")

@@ -23,13 +23,23 @@ from scipy.linalg import cython_blas
 
 from deeptutorial.compile.kernels.caching import compiled
 
-__all__ = ["LINE", "register", "run", "thread_count"]
+__all__ = [
+    "DENOISING_STEP",
+    "LAYER_PRODUCT",
+    "LAYER_STEP",
+    "LINE",
+    "register",
+    "run",
+    "thread_count",
+]
 
 LINE = 64  # bytes in a cache line: what two threads write must not share one
 MOST_THREADS = 64
+# Where each list of kernels is registered: for float32 there, for float64 in the slot behind it.
+DENOISING_STEP, LAYER_PRODUCT, LAYER_STEP = 0, 2, 4
 _WORDS = LINE // 8
 # Lines of the shared table. Every helper has one line to be called on and one to answer on.
-_LOCK, _TICKET, _JOB, _LIMIT, _KERNELS, _CALLS = (i * _WORDS for i in (0, 1, 2, 3, 4, 6))
+_LOCK, _TICKET, _JOB, _LIMIT, _KERNELS, _CALLS = (i * _WORDS for i in (0, 1, 2, 3, 4, 10))
 _ANSWERS = _CALLS + MOST_THREADS * _WORDS
 _IDLE = _ANSWERS + MOST_THREADS * _WORDS
 _TABLE_SIZE = _IDLE + MOST_THREADS * _WORDS

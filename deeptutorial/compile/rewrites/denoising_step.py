@@ -25,7 +25,6 @@ product would then be calculated twice.
 It is applied in Numba mode; ``mode.excluding("deeptutorial")`` leaves it out.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +45,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.expressions import Trial, agree, elementwise_leaves, value_at
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
 from deeptutorial.random import CoinFlips
 
 __all__ = ["FuseDenoisingStep"]
@@ -55,10 +55,7 @@ class FuseDenoisingStep(GraphRewriter):
     """Replace each training step of a dA by a `DenoisingStep`."""
 
     def apply(self, fgraph: FunctionGraph):
-        updates = {
-            fgraph.inputs[place]: fgraph.outputs[output]
-            for output, place in (fgraph.update_mapping or {}).items()
-        }
+        updates = updates_of(fgraph)
         if not updates:
             return
         for node in fgraph.toposort():
@@ -117,7 +114,7 @@ def _find_step(
 ) -> _Step | None:
     """Follow a graph from ``dot(y, W.T)``, if that is what `decode` is, to the whole step."""
     y, W_prime = decode.inputs
-    W = _transposed(W_prime)
+    W = transposed(W_prime)
     if W not in updates or y.ndim != 2:
         return None
     trial = Trial()
@@ -149,7 +146,7 @@ def _find_step(
 
     # Backward: da = s * (sigmoid(a) - x), dy = dot(da, W) * y * (1 - y), and their products.
     x_, a_, y_, p_ = (trial.draw() for _ in range(4))
-    back = _first(
+    back = first(
         product
         for product in _right_products(fgraph, W)
         if agree(
@@ -157,7 +154,7 @@ def _find_step(
             2 * trial.evaluate(da, {x: 0, a: 0}) * (_sigmoid(a_) - x_),
         )
     )
-    encoder_gradient = _first(
+    encoder_gradient = first(
         product
         for product in _transposed_products(fgraph, tilde_x)
         if back is not None
@@ -166,7 +163,7 @@ def _find_step(
     if back is None or encoder_gradient is None:
         return None
     da, dy = back.owner.inputs[0], encoder_gradient.owner.inputs[1]
-    decoder_gradient = _first(
+    decoder_gradient = first(
         product for product in _transposed_products(fgraph, da) if product.owner.inputs[1] is y
     )
     db, db_prime = _column_sum(fgraph, dy), _column_sum(fgraph, da)
@@ -216,19 +213,6 @@ def _can_replace(fgraph: FunctionGraph, step: _Step, corruption: _Corruption) ->
 
 def _sigmoid(t: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-t))
-
-
-def _first(candidates: Iterable[TensorVariable]) -> TensorVariable | None:
-    return next(iter(candidates), None)
-
-
-def _transposed(variable: TensorVariable) -> TensorVariable | None:
-    """Return the matrix that this one is the transpose of."""
-    node = variable.owner
-    is_transpose = (
-        node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (1, 0)
-    )
-    return node.inputs[0] if is_transpose else None
 
 
 def _row_vector(variable: TensorVariable) -> TensorVariable | None:
@@ -324,7 +308,7 @@ def _right_products(fgraph: FunctionGraph, W: TensorVariable):
 def _transposed_products(fgraph: FunctionGraph, variable: TensorVariable):
     """Go through the products ``dot(variable.T, ?)``."""
     for node, _ in fgraph.clients.get(variable, ()):
-        if len(node.outputs) == 1 and _transposed(node.outputs[0]) is variable:
+        if len(node.outputs) == 1 and transposed(node.outputs[0]) is variable:
             for product, place in fgraph.clients.get(node.outputs[0], ()):
                 if isinstance(product.op, Dot) and place == 0:
                     yield product.outputs[0]
