@@ -37,6 +37,7 @@ def test_SdA(
     corruption_levels=(0.1, 0.2, 0.3),
     finetune_lr_decay=1.0,
     finetune_corruption=0.0,
+    finetune_dropout=0.0,
     patience_epochs=10,
     encode_once=True,
     seed=89677,
@@ -65,6 +66,8 @@ def test_SdA(
         What `finetune_lr` is multiplied by after each epoch.
     finetune_corruption : float
         The part of the pixels that are set to zero in fine-tuning.
+    finetune_dropout : float
+        The part of each layer's code that is set to zero in fine-tuning.
     patience_epochs : int
         Epochs of fine-tuning that are gone through in any case, before early stopping.
     encode_once : bool
@@ -149,6 +152,7 @@ def test_SdA(
         batch_size=batch_size,
         learning_rate=learning_rate,
         corruption_level=finetune_corruption,
+        dropout=finetune_dropout,
     )
 
     print_line('... finetunning the model')

@@ -148,6 +148,13 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
         metavar="LEVEL",
         help="part of the pixels set to zero in fine-tuning (default: %(default)s)",
     )
+    parser.add_argument(
+        "--finetune-dropout",
+        type=_number(0, 0.99),
+        default=0.0,
+        metavar="LEVEL",
+        help="part of each layer's code set to zero in fine-tuning (default: %(default)s)",
+    )
     parser.add_count(
         "--pretraining-epochs", 15, "how many times each layer goes through the training set"
     )

@@ -18,8 +18,6 @@ class LogisticRegression:
 
         P(Y = i \mid x) = \mathrm{softmax}_i(a) = \frac{e^{a_i}}{\sum_j e^{a_j}}, \quad a = x W + b
 
-    Weights and biases start as zeros.
-
     Parameters
     ----------
     input : symbolic matrix, shape (examples, n_in)
@@ -27,6 +25,9 @@ class LogisticRegression:
         Size of an example.
     n_out : int
         Number of classes; the labels are 0 to ``n_out - 1``.
+    W, b : shared variables, optional
+        Weights of shape (n_in, n_out) and biases of shape (n_out,), taken as they are; None makes
+        zeros.
 
     Attributes
     ----------
@@ -45,12 +46,23 @@ class LogisticRegression:
         For an argument of the wrong kind, shape or size; the message names it.
     """
 
-    def __init__(self, input: TensorVariable, n_in: int, n_out: int):
+    def __init__(
+        self,
+        input: TensorVariable,
+        n_in: int,
+        n_out: int,
+        W: TensorVariable | None = None,
+        b: TensorVariable | None = None,
+    ):
         n_in, n_out = checked_size("n_in", n_in), checked_size("n_out", n_out)
         self.input = checked_variable("input", input, (None, n_in))
 
-        self.W = shared_in_floatX(np.zeros((n_in, n_out)), name="W")
-        self.b = shared_in_floatX(np.zeros(n_out), name="b")
+        if W is None:
+            W = shared_in_floatX(np.zeros((n_in, n_out)), name="W")
+        if b is None:
+            b = shared_in_floatX(np.zeros(n_out), name="b")
+        self.W = checked_variable("W", W, (n_in, n_out))
+        self.b = checked_variable("b", b, (n_out,))
 
         self._scores = pt.dot(self.input, self.W) + self.b
         self.p_y_given_x = softmax(self._scores, axis=1)

@@ -235,6 +235,7 @@ class SdA:
         batch_size: int,
         learning_rate: float | TensorVariable,
         corruption_level: float = 0.0,
+        dropout: float = 0.0,
     ) -> tuple[Function, Callable[[], list[float]], Callable[[], list[float]]]:
         """Compile a step of fine-tuning, and the errors on the two other sets.
 
@@ -249,6 +250,10 @@ class SdA:
         corruption_level : float, in [0, 1]
             Part of the pixels that are set to zero in fine-tuning too, afresh at each step; the
             scores are those of clean images. The tutorial has none.
+        dropout : float, in [0, 1)
+            Part of each layer's code that is set to zero, likewise; what is left is divided by
+            ``1 - dropout``, so that the layer above gets as much as without [1]_. The tutorial has
+            none.
 
         Returns
         -------
@@ -258,9 +263,15 @@ class SdA:
         valid_score, test_score : callable
             Without arguments; the part that is classified wrongly of each minibatch of the
             validation and of the test set. Examples beyond the last whole minibatch are left out.
+
+        References
+        ----------
+        .. [1] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov: Dropout: a
+           simple way to prevent neural networks from overfitting. JMLR 15, 2014, section 10.
         """  # noqa: E501
         batch_size = checked_size("batch_size", batch_size)
         learning_rate = checked_number("learning_rate", learning_rate, 0, math.inf)
+        cost = self._noisy_cost(corruption_level, dropout)
         if len(datasets) != 3:
             raise ValueError(f"datasets must be training, validation and test, got {len(datasets)}")
         names = ("training", "validation", "test")
@@ -272,20 +283,19 @@ class SdA:
         index = pt.lscalar("index")
         batch = slice(index * batch_size, (index + 1) * batch_size)
 
-        def on_minibatches_of(part: tuple, corruption_level: float = 0) -> dict:
+        def on_minibatches_of(part: tuple) -> dict:
             set_x, set_y = part
-            x = self.dA_layers[0].get_corrupted_input(set_x[batch], corruption_level)
-            return {self.x: x, self.y: pt.cast(set_y[batch], self.y.dtype)}
+            return {self.x: set_x[batch], self.y: pt.cast(set_y[batch], self.y.dtype)}
 
-        gparams = pt.grad(self.finetune_cost, self.params)
+        gparams = pt.grad(cost, self.params)
         train_fn = pytensor.function(
             [index],
-            self.finetune_cost,
+            cost,
             updates=[
                 (param, param - learning_rate * gparam)
                 for param, gparam in zip(self.params, gparams, strict=True)
             ],
-            givens=on_minibatches_of(datasets[0], corruption_level),
+            givens=on_minibatches_of(datasets[0]),
             mode=layer_step_mode(),
             name="train",
         )
@@ -355,6 +365,20 @@ class SdA:
         X = _checked_rows("X", X, n_in)
         face = self.sigmoid_layers[layer]
         return self._by_minibatch(int(layer), face.input, face.output, X, n_out)
+
+    def _noisy_cost(self, corruption_level: float, dropout: float) -> TensorVariable:
+        """Build `finetune_cost`, of images and codes that lose a part of their entries."""
+        dropout = checked_number("dropout", dropout, 0, 1)
+        if isinstance(dropout, float) and dropout == 1:
+            raise ValueError("dropout must be less than 1, or nothing is left to classify")
+        input = self.dA_layers[0].get_corrupted_input(self.x, corruption_level)
+        for layer in self.dA_layers:
+            code = layer.get_hidden_values(input)
+            input = layer.get_corrupted_input(code, dropout) / (1 - dropout)
+        top = LogisticRegression(
+            input, layer.n_hidden, self.n_outs, W=self.logLayer.W, b=self.logLayer.b
+        )
+        return top.negative_log_likelihood(self.y)
 
     def _by_minibatch(
         self, key: str | int, input: Variable, output: Variable, X: np.ndarray, n_columns: int

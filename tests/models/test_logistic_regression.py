@@ -58,6 +58,16 @@ def test_it_starts_undecided():
     assert not any(parameter.get_value().any() for parameter in model.params)
 
 
+def test_given_parameters_are_shared():
+    first = LogisticRegression(pt.matrix(), 4, 3)
+    second = LogisticRegression(pt.matrix(), 4, 3, W=first.W, b=first.b)
+    assert second.params == first.params
+    with pytest.raises(ValueError, match=r"W must have shape \(4, 2\), got \(4, 3\)"):
+        LogisticRegression(pt.matrix(), 4, 2, W=first.W)
+    with pytest.raises(ValueError, match=r"b must have shape \(2\), got \(3,\)"):
+        LogisticRegression(pt.matrix(), 4, 2, b=first.b)
+
+
 def test_scores_far_apart_stay_finite_in_float32():
     with pytensor.config.change_flags(floatX="float32"):
         x, y = pt.matrix("x"), pt.ivector("y")

@@ -374,6 +374,35 @@ def test_corruption_in_fine_tuning():
     assert len({float(noisy(0)) for _ in range(10)}) > 5
 
 
+def test_dropout_in_fine_tuning():
+    """The score of the first class counts the units that are kept, at twice their value."""
+    n_hidden, dropout = 40, 0.5
+    network = SdA(np.random.RandomState(1), n_ins=N_INS, hidden_layers_sizes=[n_hidden], n_outs=2)
+    W, _, top, _ = network.params
+    W.set_value(np.zeros((N_INS, n_hidden)))  # so that every unit is at 1/2
+    weight = 0.1
+    top.set_value(np.repeat([[weight, 0.0]], n_hidden, axis=0))
+    parts = [shared_part(labels=np.zeros(N_EXAMPLES, dtype="int32"))[:2] for _ in range(3)]
+    train_fn, valid_score, _ = network.build_finetune_functions(parts, 1, 0.0, dropout=dropout)
+
+    costs = np.array([float(train_fn(0)) for _ in range(200)])
+    kept = -np.log(np.expm1(costs)) / weight * (1 - dropout) / 0.5
+    np.testing.assert_allclose(kept, np.round(kept), atol=1e-9)
+    deviation = np.sqrt(n_hidden * dropout * (1 - dropout))
+    assert abs(kept.mean() - n_hidden * (1 - dropout)) < 4 * deviation / np.sqrt(len(kept))
+    assert 0.7 * deviation < kept.std() < 1.4 * deviation
+    assert valid_score() == [0.0] * N_EXAMPLES
+
+    without, _, _ = network.build_finetune_functions(parts, 1, 0.0)
+    np.testing.assert_allclose(without(0), np.log1p(np.exp(-weight * 0.5 * n_hidden)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("dropout", [1.0, -0.1, 2])
+def test_wrong_dropout_is_named(dropout):
+    with pytest.raises(ValueError, match="dropout must be"):
+        small_SdA().build_finetune_functions(datasets(), BATCH, 0.1, dropout=dropout)
+
+
 def network_scores(network, part):
     wrong = network.predict(part[0].get_value()) != part[1].eval()
     return [float(batch.mean()) for batch in wrong.reshape(-1, BATCH)]
