@@ -42,7 +42,7 @@ def test_SdA(
     encode_once=True,
     seed=89677,
 ):
-    """Train a stacked denoising autoencoder, and save what it learned as pictures.
+    """Train a stacked denoising autoencoder, and save it, with pictures of what it learned.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def test_SdA(
     batch_size : int
         Examples in a minibatch.
     output_folder : str
-        Where the pictures go; made if there is none.
+        Where the pictures and the model go; made if there is none.
     hidden_layers_sizes : sequence of int
         Units of each hidden layer, the lowest first.
     corruption_levels : sequence of float
@@ -103,6 +103,7 @@ def test_SdA(
         n_outs=count_classes(datasets),
         corruption_levels=corruption_levels,
     )
+    sda.image_shape = image_shape
 
     # ---- pre-training, one layer after the other
 
@@ -216,6 +217,7 @@ def test_SdA(
         draw_mistakes(test_images, label_values(test_set_y), sda.predict_proba(test_images),
                       image_shape).save(mistakes_png)
     save_filters(sda.dA_layers[0], image_shape, filters_png)
+    sda.save(os.path.join(output_folder, 'SdA.npz'))
 
     if interrupted:
         print('Interrupted; the pictures so far are in ' + output_folder, file=sys.stderr)

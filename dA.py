@@ -33,7 +33,7 @@ def test_dA(
     corruption_levels=(0.0, 0.3),
     seed=123,
 ):
-    """Train a dA for each corruption level and save its filters.
+    """Train a dA for each corruption level, and save its filters and itself.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def test_dA(
     batch_size : int
         Examples in a minibatch.
     output_folder : str
-        Where the pictures go; made if there is none.
+        Where the pictures and the models go; made if there is none.
     n_hidden : int
         Hidden units.
     corruption_levels : sequence of float
@@ -80,6 +80,7 @@ def test_dA(
             n_visible=numpy.prod(image_shape),
             n_hidden=n_hidden,
         )
+        da.image_shape = image_shape
 
         cost, updates = da.get_cost_updates(
             corruption_level=corruption_level,
@@ -124,6 +125,7 @@ def test_dA(
         # ---- looking at what was learned
 
         save_filters(da, image_shape, filters_png)
+        da.save(os.path.join(output_folder, 'dA_corruption_%g.npz' % (corruption_level * 100)))
 
 
 def save_filters(da, image_shape, path):

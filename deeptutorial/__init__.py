@@ -3,16 +3,25 @@
 import deeptutorial.compile  # noqa: F401  it registers the graph rewrites with PyTensor
 from deeptutorial.datasets import load_data
 from deeptutorial.images import scale_to_unit_interval, tile_raster_images
-from deeptutorial.models import HiddenLayer, LogisticRegression, SdA, dA
+from deeptutorial.models import (
+    HiddenLayer,
+    LogisticRegression,
+    ModelFileError,
+    SdA,
+    dA,
+    load_model,
+)
 from deeptutorial.random import RandomStreams
 
 __all__ = [
     "HiddenLayer",
     "LogisticRegression",
+    "ModelFileError",
     "RandomStreams",
     "SdA",
     "dA",
     "load_data",
+    "load_model",
     "scale_to_unit_interval",
     "tile_raster_images",
 ]

@@ -255,7 +255,7 @@ class _OneLineParser(argparse.ArgumentParser):
             "--output-folder",
             default=default,
             metavar="DIR",
-            help="where the pictures go (default: %(default)s)",
+            help="where the pictures and the models go (default: %(default)s)",
         )
 
     def add_corruption_levels(self, help: str):

@@ -12,6 +12,8 @@ import pytensor
 import pytest
 from PIL import Image
 
+from deeptutorial import load_model
+
 ROOT = Path(__file__).parents[1]
 
 REFERENCE = {  # mean cost of the first epochs that the original printed
@@ -77,8 +79,13 @@ def test_options(tmp_path, small_set):
     assert status == 0, err
     assert len(out.splitlines()) == 2
     assert "The 12.5% corruption code" in err
-    pictures = {path.name for path in (tmp_path / "a" / "b").iterdir()}
-    assert pictures == {"filters_corruption_12.5.png", "filters_corruption_100.png"}
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+        *("filters_corruption_12.5.png", "dA_corruption_12.5.npz"),
+        *("filters_corruption_100.png", "dA_corruption_100.npz"),
+    }
+    with pytensor.config.change_flags(floatX="float64"):
+        da = load_model(tmp_path / "a" / "b" / "dA_corruption_100.npz")
+    assert (da.n_visible, da.n_hidden, da.image_shape) == (30, 3, (6, 5))
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path, small_set):

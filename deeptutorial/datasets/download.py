@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from deeptutorial.datasets.errors import DatasetNotFoundError
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files
-from deeptutorial.datasets.storage import locked, replacing
+from deeptutorial.datasets.storage import locked
+from deeptutorial.files import replacing
 
 __all__ = ["MIRRORS", "SHA256", "download_mnist"]
 

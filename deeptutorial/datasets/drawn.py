@@ -7,7 +7,8 @@ from tqdm import tqdm
 
 from deeptutorial.datasets.arrays import Dataset, checked_part
 from deeptutorial.datasets.digits import make_digits
-from deeptutorial.datasets.storage import locked, replacing, writable_folder
+from deeptutorial.datasets.storage import locked, writable_folder
+from deeptutorial.files import replacing
 
 __all__ = ["N_DIGITS", "read_digits"]
 

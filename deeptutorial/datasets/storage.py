@@ -1,7 +1,6 @@
-"""Where data sets lie on this machine, and how files get there whole."""
+"""Where data sets lie on this machine, and who may write there."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-__all__ = ["data_folders", "locked", "replacing", "writable_folder"]
+__all__ = ["data_folders", "locked", "writable_folder"]
 
 _CLONE = Path(__file__).parents[2]
 
@@ -49,23 +48,3 @@ def locked(path: Path) -> Iterator[None]:
     """Keep other processes that make the same file waiting; a dead one does not hold the lock."""
     with FileLock(path.with_name(f".{path.name}.lock")):
         yield
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, renamed to `path` at the end and removed on failure."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

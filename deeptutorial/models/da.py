@@ -1,6 +1,8 @@
 """The denoising autoencoder of Vincent et al. (2008) as a symbolic graph."""
 
 import math
+import os
+from typing import Self
 
 import numpy as np
 import pytensor
@@ -18,6 +20,7 @@ from deeptutorial.models.checks import (
     draw_seed,
     shared_in_floatX,
 )
+from deeptutorial.models.model_files import build_model, write_model
 from deeptutorial.random import RandomStreams
 
 __all__ = ["dA"]
@@ -70,6 +73,8 @@ class dA:
     x : the symbolic input
     theano_rng : RandomStreams
     n_visible, n_hidden : int
+    image_shape : (height, width) or (height, width, 3), or None where it is not known
+        Shape of an example, for pictures of it; kept in a file too.
 
     Raises
     ------
@@ -91,6 +96,8 @@ class dA:
     >>> cost, updates = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
     >>> train = pytensor.function([da.x], cost, updates=updates)
     """
+
+    hyperparameters = ("n_visible", "n_hidden")
 
     def __init__(
         self,
@@ -131,6 +138,7 @@ class dA:
         checked_variable("input", self.x, (None, n_visible))
 
         self.params = [self.W, self.b, self.b_prime]
+        self.image_shape: tuple[int, ...] | None = None
 
     def get_corrupted_input(
         self, input: TensorVariable, corruption_level: float | TensorVariable
@@ -203,6 +211,49 @@ class dA:
             for param, gparam in zip(self.params, gparams, strict=True)
         ]
         return cost, updates + _random_updates(cost)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the parameters and what else is needed to encode and to reconstruct to a file.
+
+        The file is an ``.npz`` without pickles (`deeptutorial.archives` tells more); it is there
+        whole or not at all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is computed from something else, or not finite.
+        OSError
+            If the file cannot be written; what was there before is still there.
+        """
+        write_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Make a dA of what `save` wrote, in ``pytensor.config.floatX``.
+
+        Nothing in the file is executed. The dA has a new symbolic input, ``x``, and a new random
+        stream.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is no dA, of a later version, truncated, altered, or has NaN or arrays of
+            wrong shapes in it; the message names it and the reason.
+        OSError
+            If it cannot be read.
+        """
+        return build_model(cls, path)
+
+    def named_params(self) -> dict[str, TensorVariable]:
+        """Return the parameters by the names that they have in a file."""
+        return {"W": self.W, "b": self.b, "b_prime": self.b_prime}
+
+    @staticmethod
+    def param_shapes(n_visible: int, n_hidden: int, **_) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the parameters of a dA with these hyperparameters."""
+        n_visible = checked_size("n_visible", n_visible)
+        n_hidden = checked_size("n_hidden", n_hidden)
+        return {"W": (n_visible, n_hidden), "b": (n_hidden,), "b_prime": (n_visible,)}
 
 
 def _random_updates(cost: TensorVariable) -> list[tuple[SharedVariable, Variable]]:

@@ -1,7 +1,9 @@
 """The stacked denoising autoencoder of Vincent et al. (2010) as a symbolic graph."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 import pytensor
@@ -24,6 +26,7 @@ from deeptutorial.models.checks import (
 from deeptutorial.models.da import dA
 from deeptutorial.models.hidden_layer import HiddenLayer
 from deeptutorial.models.logistic_regression import LogisticRegression
+from deeptutorial.models.model_files import build_model, write_model
 from deeptutorial.random import RandomStreams
 
 __all__ = ["PretrainingFunction", "SdA"]
@@ -70,8 +73,11 @@ class SdA:
     x, y : symbolic matrix and integer vector, a minibatch and its labels
     finetune_cost : symbolic scalar, the negative log-likelihood
     errors : symbolic scalar, the part of the minibatch that is classified wrongly
-    n_layers : int
+    n_ins, n_outs, n_layers : int
+    hidden_layers_sizes : list of int
     corruption_levels : list of float
+    image_shape : (height, width) or (height, width, 3), or None where it is not known
+        Shape of an example, for pictures of it; kept in a file too.
     theano_rng : RandomStreams
 
     Raises
@@ -98,6 +104,8 @@ class SdA:
     >>> cost = train_fn(0)
     """
 
+    hyperparameters = ("n_ins", "hidden_layers_sizes", "n_outs", "corruption_levels")
+
     def __init__(
         self,
         numpy_rng: np.random.RandomState | np.random.Generator,
@@ -110,8 +118,8 @@ class SdA:
         checked_rng("numpy_rng", numpy_rng)
         self.n_ins = checked_size("n_ins", n_ins)
         self.n_outs = checked_size("n_outs", n_outs)
-        sizes = _checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
-        self.n_layers = len(sizes)
+        self.hidden_layers_sizes = _checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
+        self.n_layers = len(self.hidden_layers_sizes)
         self.corruption_levels = _checked_levels(corruption_levels, self.n_layers)
 
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
@@ -126,7 +134,7 @@ class SdA:
         self.dA_layers: list[dA] = []
         self.params: list[SharedVariable] = []
         layer_input, n_in = self.x, self.n_ins
-        for n_out in sizes:
+        for n_out in self.hidden_layers_sizes:
             sigmoid_layer = HiddenLayer(
                 rng=numpy_rng, input=layer_input, n_in=n_in, n_out=n_out, activation=pt.sigmoid
             )
@@ -150,7 +158,40 @@ class SdA:
         self.finetune_cost = self.logLayer.negative_log_likelihood(self.y)
         self.errors = self.logLayer.errors(self.y)
 
+        self.image_shape: tuple[int, ...] | None = None
         self._compiled: dict[str | int, Function] = {}
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the parameters and what else is needed to predict to a file; see `dA.save`."""
+        write_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Make an SdA of what `save` wrote, in ``pytensor.config.floatX``; see `dA.load`."""
+        return build_model(cls, path)
+
+    def named_params(self) -> dict[str, SharedVariable]:
+        """Return all parameters, the dAs' visible biases too, by their names in a file."""
+        layers = {
+            f"layer_{i}_{name}": param
+            for i, layer in enumerate(self.dA_layers)
+            for name, param in layer.named_params().items()
+        }
+        return layers | {"output_W": self.logLayer.W, "output_b": self.logLayer.b}
+
+    @staticmethod
+    def param_shapes(
+        n_ins: int, hidden_layers_sizes: Sequence[int], n_outs: int, **_
+    ) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the parameters of an SdA with these hyperparameters."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        n_in = checked_size("n_ins", n_ins)
+        for i, n_out in enumerate(_checked_sizes("hidden_layers_sizes", hidden_layers_sizes)):
+            layer = dA.param_shapes(n_visible=n_in, n_hidden=n_out)
+            shapes |= {f"layer_{i}_{name}": shape for name, shape in layer.items()}
+            n_in = n_out
+        n_outs = checked_size("n_outs", n_outs)
+        return shapes | {"output_W": (n_in, n_outs), "output_b": (n_outs,)}
 
     def layer_inputs(self, train_set_x: SharedVariable) -> list[SharedVariable]:
         """Make room for what each layer's dA learns from, when codes are worked out once.

@@ -1,0 +1,212 @@
+"""Arrays and a description of them in one file that is safe to open: the format of saved models and
+of checkpoints.
+
+Such a file is an ``.npz``: a zip of ``.npy`` members, not compressed, so that `numpy.load` opens it
+too, with ``allow_pickle=False``. One more member, ``header.json``, tells what the arrays are, and
+holds a SHA-256 over itself and all of them. Nothing in it can run, and nothing has to be installed
+to read it in ten years. (safetensors would be as safe, but is one more package to depend on, keeps
+texts only beside the arrays, and has no checksum.) The same content gives the same bytes: no member
+carries a date.
+"""
+
+import hashlib
+import io
+import json
+import math
+import os
+import stat
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from deeptutorial.files import replacing
+
+__all__ = ["ArchiveError", "open_regular", "read_archive", "read_npy", "write_archive"]
+
+HEADER = "header.json"
+
+CHUNK = 1 << 20
+
+
+class ArchiveError(ValueError):
+    """A file that is not what it should be; the message names it and what is wrong."""
+
+
+def write_archive(
+    path: str | os.PathLike, header: Mapping, arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Write a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        Taken as it is; no suffix is added.
+    header : mapping
+        What JSON can hold; ``format`` (a text) and ``version`` (a whole number) among it.
+    arrays : mapping of str to ndarray
+        Numbers of any kind and shape.
+
+    Raises
+    ------
+    TypeError
+        If the header has something in it that JSON cannot hold.
+    OSError
+        If the file cannot be written; what was there before is still there.
+    """
+    members = {f"{name}.npy": _as_npy(array) for name, array in arrays.items()}
+    header = {**header, "sha256": _digest(header, members)}
+    text = json.dumps(header, indent=1, allow_nan=False)
+    with replacing(Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for name, content in {HEADER: text.encode(), **members}.items():
+            file.writestr(_member(name), content)
+
+
+def read_archive(
+    path: str | os.PathLike, format: str, version: int
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read a file that `write_archive` wrote.
+
+    No more memory is taken than the file is large, whatever it claims.
+
+    Parameters
+    ----------
+    path : str or path
+    format : str
+        What its header must say.
+    version : int
+        The latest that the caller knows.
+
+    Returns
+    -------
+    header : dict
+    arrays : dict of str to ndarray
+
+    Raises
+    ------
+    ArchiveError
+        If it is something else, of a later version, truncated or altered.
+    OSError
+        If it cannot be read.
+    """
+    with open_regular(path) as file:
+        try:
+            header, members = _read_members(file)
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: not a {format}, or a damaged one ({error})") from None
+        except Exception as error:  # a damaged archive can raise nearly anything
+            raise ArchiveError(f"{path}: not a {format}, or a damaged one ({error})") from error
+
+    if header.get("format") != format:
+        raise ArchiveError(f"{path}: not a {format} (its header says {_short(header, 'format')})")
+    found = header.get("version")
+    if type(found) is not int or found < 1:
+        raise ArchiveError(f"{path}: a damaged {format} (version {_short(header, 'version')})")
+    if found > version:
+        raise ArchiveError(
+            f"{path}: written by a later version of deeptutorial ({format} version {found}; this "
+            f"one reads up to {version}): update deeptutorial"
+        )
+    if header.pop("sha256", None) != _digest(header, members):
+        raise ArchiveError(f"{path}: a damaged {format}: its content is not what was written")
+    try:
+        return header, {
+            name.removesuffix(".npy"): read_npy(io.BytesIO(content))
+            for name, content in members.items()
+        }
+    except Exception as error:
+        raise ArchiveError(f"{path}: a damaged {format} ({error})") from error
+
+
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Open a file for reading, unless it is a pipe or a device, which would keep us waiting.
+
+    Raises
+    ------
+    ArchiveError
+        If it is one.
+    OSError
+        If it cannot be opened.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise ArchiveError(f"{path}: not a regular file")
+    return open(path, "rb")
+
+
+def read_npy(file: BinaryIO) -> np.ndarray:
+    """Read an array of plain numbers in NumPy's format from a stream that holds nothing else.
+
+    `numpy.load` takes the memory that the header claims before it looks whether there is as much.
+
+    Raises
+    ------
+    ArchiveError
+        If it is no such array.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the Python that wrote it
+        try:
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[np.lib.format.read_magic(file)]
+            shape, is_fortran, dtype = read_header(file)
+        except Exception as error:  # the header is a Python expression
+            raise ArchiveError(f"no array in NumPy's format: {error}") from error
+    if dtype.kind not in "biuf":
+        raise ArchiveError(f"an array of {str(dtype)[:60]}, not of numbers")
+    size = math.prod(shape) * dtype.itemsize
+    data = bytearray()
+    while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):
+        data += chunk
+    if any(side < 0 for side in shape) or len(data) != size:
+        raise ArchiveError(f"the header tells of an array of {shape}, and something else follows")
+    array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if is_fortran else "C")
+    return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
+
+
+def _read_members(file: BinaryIO) -> tuple[dict, dict[str, bytes]]:
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        names = [info.filename for info in infos]
+        if HEADER not in names:
+            raise ArchiveError(f"there is no {HEADER} in it")
+        if len(set(names)) != len(names):
+            raise ArchiveError("a member is there twice")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ArchiveError("a member is compressed")
+        if sum(info.file_size for info in infos) > size:
+            raise ArchiveError("it claims to hold more than it is large")
+        members = {name: archive.read(name) for name in names}
+    header = json.loads(members.pop(HEADER))
+    if not isinstance(header, dict):
+        raise ArchiveError("its header is no JSON object")
+    return header, members
+
+
+def _as_npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _digest(header: Mapping, members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(members):
+        digest.update(f"\n{name} {len(members[name])}\n".encode())
+        digest.update(members[name])
+    return digest.hexdigest()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)  # dated 1980
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _short(header: dict, field: str) -> str:
+    return f"{field} {header[field]!r:.60}" if field in header else f"no {field}"
