@@ -18,7 +18,7 @@ from dA import save_filters
 from deeptutorial import SdA, load_data
 from deeptutorial.cli import SdA_options, run_script
 from deeptutorial.datasets import count_classes, label_values
-from deeptutorial.report import draw_learning_curve, draw_mistakes
+from deeptutorial.report import draw_learning_curve, draw_mistakes, write_SdA_report
 from deeptutorial.training import (
     EarlyStopping, count_minibatches, mean_cost, minibatches, print_line)
 
@@ -81,6 +81,7 @@ def test_SdA(
     SdA
         The network with the parameters that were best on the validation set.
     """
+    settings = dict(locals())
     os.makedirs(output_folder, exist_ok=True)
     filters_png, curve_png, mistakes_png = (os.path.join(output_folder, name) for name in (
         'filters_layer_0.png', 'learning_curve.png', 'mistakes.png'))
@@ -117,6 +118,7 @@ def test_SdA(
     )
 
     print_line('... pre-training the model')
+    pretraining_costs = [[] for layer in sda.dA_layers]
     start_time = timeit.default_timer()
     try:
         for i in range(sda.n_layers):
@@ -133,15 +135,17 @@ def test_SdA(
                         lr=pretrain_lr,
                     ))
 
+                pretraining_costs[i].append(mean_cost(c, pretrain_lr))
                 print_line('Pre-training layer %i, epoch %d, cost %f' % (
-                    i, epoch, mean_cost(c, pretrain_lr)))
+                    i, epoch, pretraining_costs[i][-1]))
     except KeyboardInterrupt:
         save_filters(sda.dA_layers[0], image_shape, filters_png)
         print('Interrupted; the filters so far are in ' + filters_png, file=sys.stderr)
         raise
 
+    pretraining_time = timeit.default_timer() - start_time
     print('The pretraining code for file %s ran for %.2fm' % (
-        os.path.split(__file__)[1], (timeit.default_timer() - start_time) / 60.), file=sys.stderr)
+        os.path.split(__file__)[1], pretraining_time / 60.), file=sys.stderr)
     del pretraining_fns, layer_inputs  # the codes are large
 
     # ---- fine-tuning all layers together
@@ -228,6 +232,10 @@ def test_SdA(
             'Optimization complete with best validation score of %f %%, on iteration %i, '
             'with test performance %f %%' % (
                 stopping.best_loss * 100., stopping.best_iteration + 1, test_score * 100.))
+    write_SdA_report(
+        output_folder, sda, datasets, pretraining_costs, curves,
+        seconds={'pre-training': pretraining_time, 'fine-tuning': training_time},
+        settings=settings)
     print('The training code for file %s ran for %.2fm' % (
         os.path.split(__file__)[1], training_time / 60.), file=sys.stderr)
     return sda

@@ -18,6 +18,7 @@ from PIL import Image
 from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
 from deeptutorial.cli import dA_options, run_script
 from deeptutorial.images import split_channels
+from deeptutorial.report import write_dA_report
 from deeptutorial.training import count_minibatches, mean_cost, minibatches
 
 __all__ = ['dA', 'test_dA']
@@ -54,6 +55,7 @@ def test_dA(
     seed : int
         Of the initial weights and the noise; each dA starts from the same.
     """
+    settings = dict(locals())
     os.makedirs(output_folder, exist_ok=True)
 
     datasets = load_data(dataset)
@@ -65,6 +67,8 @@ def test_dA(
     # The symbolic variables of the data: which minibatch, and the images in it, one a row.
     index = T.lscalar('index')
     x = T.matrix('x')
+
+    trained, costs, seconds = {}, {}, {}  # by corruption level
 
     for corruption_level in corruption_levels:
 
@@ -103,13 +107,16 @@ def test_dA(
             output_folder, 'filters_corruption_%g.png' % (corruption_level * 100))
         start_time = timeit.default_timer()
 
+        costs[corruption_level] = []
+
         try:
             for epoch in range(training_epochs):
                 c = []
                 for batch_index in minibatches(n_train_batches, epoch):
                     c.append(train_da(batch_index))
 
-                print('Training epoch %d, cost ' % epoch, mean_cost(c, learning_rate), flush=True)
+                costs[corruption_level].append(mean_cost(c, learning_rate))
+                print('Training epoch %d, cost ' % epoch, costs[corruption_level][-1], flush=True)
         except KeyboardInterrupt:
             save_filters(da, image_shape, filters_png)
             print('Interrupted; the filters so far are in ' + filters_png, file=sys.stderr)
@@ -126,6 +133,9 @@ def test_dA(
 
         save_filters(da, image_shape, filters_png)
         da.save(os.path.join(output_folder, 'dA_corruption_%g.npz' % (corruption_level * 100)))
+        trained[corruption_level], seconds[corruption_level] = da, training_time
+
+    write_dA_report(output_folder, trained, datasets, costs, seconds, settings)
 
 
 def save_filters(da, image_shape, path):

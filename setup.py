@@ -16,6 +16,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["deeptutorial", "deeptutorial.*"]),
+    package_data={"deeptutorial.report": ["page.css"]},
     install_requires=[
         # The graphs and their compilers. 3.0.7 is the newest for Python 3.11.
         "pytensor>=3.0.7,<4",

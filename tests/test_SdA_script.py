@@ -119,7 +119,7 @@ def test_patience_ends_the_run(tmp_path, small_set):
     assert len(re.findall("validation error", out)) == 10
     assert len(re.findall("test error", out)) == 1
     assert "on iteration 5, " in out
-    assert len(list((tmp_path / "a" / "b").iterdir())) == 4
+    assert len(list((tmp_path / "a" / "b").iterdir())) == 6
 
 
 def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
@@ -129,7 +129,7 @@ def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
     assert status == 0, err
     assert "Optimization" not in out
     saved = {path.name for path in (tmp_path / "SdA_plots").iterdir()}
-    assert saved == {"filters_layer_0.png", "SdA.npz"}
+    assert saved == {"filters_layer_0.png", "SdA.npz", "report.html", "report.json"}
 
 
 @pytest.mark.parametrize(

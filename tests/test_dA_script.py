@@ -80,6 +80,8 @@ def test_options(tmp_path, small_set):
     assert len(out.splitlines()) == 2
     assert "The 12.5% corruption code" in err
     assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+        "report.html",
+        "report.json",
         *("filters_corruption_12.5.png", "dA_corruption_12.5.npz"),
         *("filters_corruption_100.png", "dA_corruption_100.npz"),
     }

@@ -32,12 +32,15 @@ class Dataset:
         Floats in [0, 1], one flattened image a row; integer labels (-1 where there are none).
     image_shape : (height, width) or (height, width, 3)
         Shape of one image before it was flattened.
+    source : str
+        What it is, for people.
     """
 
     train: Part
     valid: Part
     test: Part
     image_shape: tuple[int, ...]
+    source: str = ""
 
 
 def to_unit_interval(values: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def read_digits() -> Dataset:
         checked_part("digits", name, images[piece], labels[piece])
         for name, piece in (*pieces.items(), ("test", slice(60_000, None)))
     )
-    return Dataset(train, valid, test, image_shape=(28, 28))
+    return Dataset(train, valid, test, image_shape=(28, 28), source="built-in digits")
 
 
 def _draw() -> tuple[np.ndarray, np.ndarray]:

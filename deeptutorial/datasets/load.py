@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
         Images, one a row, in [0, 1], as shared variables in floatX, so that a minibatch is cut out
         of them inside a compiled function; labels as their integer values (kept in floatX, cast to
         int32), -1 where there are none. The shape of one image is kept as
-        ``train_set_x.tag.image_shape``.
+        ``train_set_x.tag.image_shape``, and what the data are as ``train_set_x.tag.source``.
 
     Raises
     ------
@@ -60,7 +61,10 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
         If there is one, but it cannot be used.
     """
     data = read_dataset(dataset)
-    return [_shared_part(*part, data.image_shape) for part in (data.train, data.valid, data.test)]
+    return [
+        _shared_part(*part, data.image_shape, data.source)
+        for part in (data.train, data.valid, data.test)
+    ]
 
 
 def read_dataset(dataset: str | os.PathLike) -> Dataset:
@@ -77,9 +81,10 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        return read_idx_folder(path) if find_idx_files(path) else read_picture_folder(path)
+        read_folder = read_idx_folder if find_idx_files(path) else read_picture_folder
+        return replace(read_folder(path), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
-        return _read_file(path)
+        return replace(_read_file(path), source=name)
     if name == PICKLED_MNIST:
         return _read_mnist()
     raise DatasetNotFoundError(
@@ -99,15 +104,15 @@ def _read_file(path: Path) -> Dataset:
 def _read_mnist() -> Dataset:
     for folder in data_folders():
         if len(find_idx_files(folder)) == len(IDX_NAMES):
-            return read_idx_folder(folder)
+            return replace(read_idx_folder(folder), source="MNIST")
         if os.path.isfile(folder / PICKLED_MNIST):
-            return read_pickled(folder / PICKLED_MNIST)
+            return replace(read_pickled(folder / PICKLED_MNIST), source="MNIST")
     folder = writable_folder()
     if folder is None:
         searched = ", ".join(map(str, data_folders()))
         raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
     download.download_mnist(folder)
-    return read_idx_folder(folder)
+    return replace(read_idx_folder(folder), source="MNIST")
 
 
 def _read_mnist_or_digits() -> Dataset:
@@ -124,10 +129,10 @@ def _read_mnist_or_digits() -> Dataset:
 
 
 def _shared_part(
-    images: np.ndarray, labels: np.ndarray, image_shape: tuple[int, ...]
+    images: np.ndarray, labels: np.ndarray, image_shape: tuple[int, ...], source: str
 ) -> SharedPart:
     floatX = pytensor.config.floatX
     shared_x = pytensor.shared(np.ascontiguousarray(images, dtype=floatX), borrow=True)
-    shared_x.tag.image_shape = image_shape
+    shared_x.tag.image_shape, shared_x.tag.source = image_shape, source
     shared_y = pytensor.shared(np.asarray(labels, dtype=floatX), borrow=True)
     return shared_x, pt.cast(shared_y, "int32")

@@ -1,9 +1,10 @@
 """Errors over epochs as a line chart, drawn with Pillow alone."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
+
+from deeptutorial.report.axes import round_ticks, value_axis
 
 __all__ = ["draw_learning_curve"]
 
@@ -36,8 +37,8 @@ def draw_learning_curve(
     everything = [point for points in curves.values() for point in points]
     highest_x = max((x for x, _ in everything), default=1)
     lowest_x = min((x for x, _ in everything), default=0)
-    x_ticks = _round_ticks(lowest_x, max(highest_x, lowest_x + 1), whole=True)
-    y_ticks, y_place = _y_axis([y for _, y in everything])
+    x_ticks = round_ticks(lowest_x, max(highest_x, lowest_x + 1), whole=True)
+    y_ticks, y_place = value_axis([y for _, y in everything])
 
     picture = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), "white")
     canvas = ImageDraw.Draw(picture)
@@ -81,28 +82,3 @@ def draw_learning_curve(
 
 def _colours(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
-
-
-def _round_ticks(low: float, high: float, whole: bool = False) -> list[float]:
-    """Return some five round numbers, the first not above `low`, the last not below `high`."""
-    rough = (high - low) / 5
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * 0.999)
-    if whole:
-        step = max(1.0, step)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(k * step, 12) for k in range(first, last + 1)]
-
-
-def _y_axis(values: Sequence[float]):
-    """Return the ticks of the vertical axis, and a function that places a value in [0, 1]."""
-    low, high = min(values, default=0), max(values, default=1)
-    if low > 0 and high > 5 * low:
-        candidates = [m * 10.0**k for k in range(-6, 7) for m in (1, 2, 5)]
-        first = max(i for i, c in enumerate(candidates) if c <= low)
-        last = min(i for i, c in enumerate(candidates) if c >= high)
-        ticks = [float(f"{c:.3g}") for c in candidates[first : last + 1]]
-        bottom, top = math.log(ticks[0]), math.log(ticks[-1])
-        return ticks, lambda y: (math.log(y) - bottom) / (top - bottom)
-    ticks = _round_ticks(low, high if high > low else low + 1)
-    return ticks, lambda y: (y - ticks[0]) / (ticks[-1] - ticks[0])

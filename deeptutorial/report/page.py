@@ -1,0 +1,79 @@
+"""The frame of a report: one file that needs no other, no network and no script."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+
+from deeptutorial.report.charts import series_class
+
+__all__ = ["definitions", "figure", "page", "section", "side_by_side", "table"]
+
+
+def page(title: str, subtitle: str, parts: Iterable[str]) -> str:
+    """Put the parts of a report, HTML each, into a whole page."""
+    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(subtitle)}</p>\n</header>\n<main>\n"
+        + "\n".join(parts)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def section(heading: str, explanation: str, *parts: str) -> str:
+    """Head some HTML with its name and with what is to be seen in it."""
+    return (
+        f"<section>\n<h2>{escape(heading)}</h2>\n"
+        + (f"<p>{escape(explanation)}</p>\n" if explanation else "")
+        + "\n".join(parts)
+        + "\n</section>"
+    )
+
+
+def figure(content: str, caption: str, place: int | None = None) -> str:
+    """Give a picture its caption, with the colour of series `place` if it has one."""
+    key = "" if place is None else f'<i class="{series_class(place)}"></i>'
+    return f"<figure>{content}<figcaption>{key}{escape(caption)}</figcaption></figure>"
+
+
+def side_by_side(*parts: str, smallest: str = "18rem") -> str:
+    """Set parts beside each other where the page is wide enough for each to have `smallest`."""
+    return f'<div class="beside" style="--smallest: {smallest}">\n' + "\n".join(parts) + "\n</div>"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Make a table; the first column names its row."""
+    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(
+        f"<tr><th>{escape(str(name))}</th>"
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        + "</tr>"
+        for name, *cells in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
+
+
+def definitions(values: Mapping[str, object]) -> str:
+    """List names and values."""
+    return (
+        "<dl>"
+        + "".join(
+            f"<div><dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd></div>"
+            for name, value in values.items()
+        )
+        + "</dl>"
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_shown, value))
+    return str(value)

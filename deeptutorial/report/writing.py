@@ -1,0 +1,119 @@
+"""The figures of a report, and the two files that are made of them."""
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["complete", "data_and_settings", "save_report"]
+
+OF_THE_RUN = ("output_folder", "resume", "checkpoint_every")
+"""Arguments of the scripts that say where and how a run is done, and change nothing in what comes
+out of it."""
+
+
+def complete(
+    kind: str,
+    datasets: Sequence[tuple],
+    settings: Mapping[str, object] | None,
+    seconds: Mapping[str, float],
+    figures: Mapping[str, object],
+) -> dict:
+    """Put all that `report.json` holds together.
+
+    Parameters
+    ----------
+    kind : str
+        Of the model.
+    datasets : [(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y)]
+    settings : mapping from a name to a value, or None
+    seconds : mapping from a name to a float
+        How long what took.
+    figures : mapping
+        What was measured.
+
+    Returns
+    -------
+    dict
+        Of values that JSON has, floats rounded to 6 digits. What differs between two equal runs is
+        in ``times`` alone.
+    """
+    names = ("training", "validation", "test")
+    return _rounded(
+        {
+            "format": 1,
+            "kind": kind,
+            "settings": {
+                name: value for name, value in (settings or {}).items() if name not in OF_THE_RUN
+            },
+            "data": {
+                "source": getattr(datasets[0][0].tag, "source", None),
+                "examples": {
+                    name: int(np.shape(part[0].get_value(borrow=True))[0])
+                    for name, part in zip(names, datasets, strict=True)
+                },
+                "image_shape": datasets[0][0].tag.image_shape,
+            },
+            **figures,
+            "versions": _versions(),
+            "times": {
+                "written": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+                "seconds": dict(seconds),
+            },
+        }
+    )
+
+
+def data_and_settings(figures: dict) -> tuple[dict, dict]:
+    """Return what a page lists last: data and settings; times and versions."""
+    data = figures["data"]
+    first = {} if data["source"] is None else {"data set": data["source"]}
+    for name, count in data["examples"].items():
+        first[f"{name} examples"] = count
+    first["image"] = " × ".join(map(str, data["image_shape"]))
+    first.update({name.replace("_", " "): value for name, value in figures["settings"].items()})
+    last = {name: f"{took:.1f} s" for name, took in figures["times"]["seconds"].items()}
+    last["written"] = figures["times"]["written"].replace("T", " ")
+    return first, {**last, **figures["versions"]}
+
+
+def save_report(folder: str | os.PathLike, html: str, figures: dict) -> Path:
+    """Write the two files, and return the path of the page."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(
+        json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    return folder / "report.html"
+
+
+def _versions() -> dict[str, str]:
+    names = ("deeptutorial", "pytensor", "numba", "numpy", "scipy", "pillow")
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # a clone that is not installed
+        return "not installed"
+
+
+def _rounded(value, digits: int = 6):
+    """Round every float in nested lists and dicts, so that a file shows no digits that mean nothing.
+
+    What is not finite becomes None, which JSON has.
+    """  # noqa: E501
+    if isinstance(value, dict):
+        return {str(key): _rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return [_rounded(item, digits) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
