@@ -88,10 +88,11 @@ RECIPES = {
         "batch_size": 20,
         "pretrain_lr": 0.1,
         "finetune_lr": 1.0,
-        "finetune_lr_decay": 0.92,
-        "finetune_corruption": 0.25,
-        "training_epochs": 30,
-        "patience_epochs": 30,
+        "finetune_lr_decay": 0.95,
+        "finetune_corruption": 0.2,
+        "finetune_dropout": 0.3,
+        "training_epochs": 40,
+        "patience_epochs": 40,
     },
 }
 """Defaults of ``SdA.py`` that differ from its main function's."""

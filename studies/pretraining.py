@@ -4,7 +4,7 @@ Vincent et al. (2008, 2010) claim that a network whose layers were first trained
 autoencoders classifies better than one that was not, and better than one pre-trained without noise.
 Here one network is fine-tuned from each of these starting points, with few labels and with many::
 
-    python -m studies.pretraining --dataset mnist --seeds 1 2 3
+    python -m studies.pretraining                three seeds; it can be interrupted and goes on
     python -m studies.pretraining --table        the table and the plot of what is there so far
 
 Pre-training always sees all training images, since it needs no labels; fine-tuning sees the first
@@ -74,7 +74,7 @@ def fine_tuned(
     n_batches = n_labels // settings.batch_size
     # As many steps for few labels as for many: an epoch is as many as all labels would give.
     epoch_length = NUMBERS_OF_LABELS[-1] // settings.batch_size
-    stopping = EarlyStopping(patience=10 * epoch_length)
+    stopping = EarlyStopping(patience=settings.patience_epochs * epoch_length)
     test_error = None
     for epoch in range(settings.training_epochs):
         costs = [train_fn(index % n_batches) for index in minibatches(epoch_length, epoch)]
@@ -205,13 +205,14 @@ def main():
     )
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--hidden-layers-sizes", type=int, nargs="+", default=[1000, 1000, 1000])
+    parser.add_argument("--hidden-layers-sizes", type=int, nargs="+", default=[500, 500, 500])
     parser.add_argument("--batch-size", type=int, default=20)
     parser.add_argument("--pretraining-epochs", type=int, default=15)
-    parser.add_argument("--pretrain-lr", type=float, default=0.02)
-    parser.add_argument("--training-epochs", type=int, default=30)
+    parser.add_argument("--pretrain-lr", type=float, default=0.1)
+    parser.add_argument("--training-epochs", type=int, default=15)
+    parser.add_argument("--patience-epochs", type=int, default=6)
     parser.add_argument("--finetune-lr", type=float, default=1.0)
-    parser.add_argument("--finetune-lr-decay", type=float, default=0.95)
+    parser.add_argument("--finetune-lr-decay", type=float, default=0.9)
     parser.add_argument("--results", type=Path, default=RESULTS / "pretraining.jsonl")
     parser.add_argument("--table", action="store_true", help="run nothing, only show")
     settings = parser.parse_args()
