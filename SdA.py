@@ -20,7 +20,7 @@ from deeptutorial.cli import SdA_options, run_script
 from deeptutorial.datasets import count_classes, label_values
 from deeptutorial.report import draw_learning_curve, draw_mistakes, write_SdA_report
 from deeptutorial.training import (
-    EarlyStopping, count_minibatches, mean_cost, minibatches, print_line)
+    EarlyStopping, Run, count_minibatches, print_line)
 
 __all__ = ['SdA', 'test_SdA']
 
@@ -41,6 +41,8 @@ def test_SdA(
     patience_epochs=10,
     encode_once=True,
     seed=89677,
+    resume=False,
+    checkpoint_every=30.,
 ):
     """Train a stacked denoising autoencoder, and save it, with pictures of what it learned.
 
@@ -75,6 +77,10 @@ def test_SdA(
         through all the layers below at each step.
     seed : int
         Of the initial weights and the noise.
+    resume : bool
+        Go on with a run that was interrupted, from the last checkpoint in the output folder.
+    checkpoint_every : float
+        Seconds between two checkpoints within an epoch; there is one after each epoch too.
 
     Returns
     -------
@@ -82,7 +88,6 @@ def test_SdA(
         The network with the parameters that were best on the validation set.
     """
     settings = dict(locals())
-    os.makedirs(output_folder, exist_ok=True)
     filters_png, curve_png, mistakes_png = (os.path.join(output_folder, name) for name in (
         'filters_layer_0.png', 'learning_curve.png', 'mistakes.png'))
 
@@ -93,6 +98,7 @@ def test_SdA(
     n_train_batches = count_minibatches(train_set_x, batch_size)
     count_minibatches(datasets[1][0], batch_size, name='validation')
     count_minibatches(datasets[2][0], batch_size, name='test')
+    run = Run(output_folder, settings, datasets, resume, checkpoint_every)
 
     # ---- building the model
 
@@ -122,25 +128,30 @@ def test_SdA(
     start_time = timeit.default_timer()
     try:
         for i in range(sda.n_layers):
+            training = run.stage('layer %i' % i, pretraining_fns[i], pretrain_lr,
+                                 costs=pretraining_costs[i])
+            start_time -= training.earlier_seconds
+
             if encode_once and i > 0:
                 below = layer_inputs[i - 1].get_value(borrow=True)
                 layer_inputs[i].set_value(sda.encode(i - 1, below), borrow=True)
 
-            for epoch in range(pretraining_epochs):
+            for epoch in training.epochs(pretraining_epochs):
                 c = []
-                for batch_index in minibatches(n_train_batches, epoch):
+                for batch_index in training.minibatches(n_train_batches, c):
                     c.append(pretraining_fns[i](
                         index=batch_index,
                         corruption=sda.corruption_levels[i],
                         lr=pretrain_lr,
                     ))
 
-                pretraining_costs[i].append(mean_cost(c, pretrain_lr))
+                pretraining_costs[i].append(training.mean_cost(c))
                 print_line('Pre-training layer %i, epoch %d, cost %f' % (
                     i, epoch, pretraining_costs[i][-1]))
     except KeyboardInterrupt:
         save_filters(sda.dA_layers[0], image_shape, filters_png)
-        print('Interrupted; the filters so far are in ' + filters_png, file=sys.stderr)
+        print('Interrupted; the filters so far are in %s; go on with --resume' % filters_png,
+              file=sys.stderr)
         raise
 
     pretraining_time = timeit.default_timer() - start_time
@@ -168,20 +179,22 @@ def test_SdA(
 
     curves = {'validation': [], 'test, at the best on validation so far': []}
 
-    epoch = 0
-    done_looping = False
-    interrupted = False
-    start_time = timeit.default_timer()
+    best = {}
+
+    training = run.stage(
+        'fine-tuning', train_fn, learning_rate, stopping=stopping, curves=curves, best=best)
+    interrupted = None
+    start_time = timeit.default_timer() - training.earlier_seconds
     try:
-        while epoch < training_epochs and not done_looping:
-            epoch = epoch + 1
+        for epoch in training.epochs(training_epochs, start=1):
+            done_looping = False
             c = []
-            for minibatch_index in minibatches(n_train_batches, epoch):
+            for minibatch_index in training.minibatches(n_train_batches, c):
                 c.append(train_fn(minibatch_index))
                 iter = (epoch - 1) * n_train_batches + minibatch_index
 
                 if (iter + 1) % validation_frequency == 0:
-                    mean_cost(c, float(learning_rate.get_value()))  # complains if it is not finite
+                    training.mean_cost(c)  # complains if it is not finite
 
                     this_validation_loss = numpy.mean(validate_model())
                     curves['validation'].append(
@@ -190,8 +203,8 @@ def test_SdA(
                         epoch, minibatch_index + 1, n_train_batches, this_validation_loss * 100.))
 
                     if stopping.improves(this_validation_loss, iter):
-                        best_params = [param.get_value() for param in sda.params]
-                        test_score = numpy.mean(test_model())
+                        best['params'] = [param.get_value() for param in sda.params]
+                        best['test score'] = test_score = numpy.mean(test_model())
                         curves['test, at the best on validation so far'].append(
                             ((iter + 1) / n_train_batches, test_score * 100.))
                         print_line(
@@ -202,18 +215,20 @@ def test_SdA(
                     done_looping = True
                     break
 
+            if done_looping:
+                break
             learning_rate.set_value(
                 (learning_rate.get_value() * finetune_lr_decay).astype(learning_rate.dtype))
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as interrupt:
+        interrupted = interrupt
 
     training_time = timeit.default_timer() - start_time
 
     # ---- looking at what was learned
 
     if stopping.best_iteration is not None:
-        for param, best in zip(sda.params, best_params, strict=True):
-            param.set_value(best, borrow=True)
+        for param, value in zip(sda.params, best['params'], strict=True):
+            param.set_value(value, borrow=True)
 
         draw_learning_curve(curves, title='SdA').save(curve_png)
         test_set_x, test_set_y = datasets[2]
@@ -224,20 +239,22 @@ def test_SdA(
     sda.save(os.path.join(output_folder, 'SdA.npz'))
 
     if interrupted:
-        print('Interrupted; the pictures so far are in ' + output_folder, file=sys.stderr)
-        raise KeyboardInterrupt
+        print('Interrupted; the pictures so far are in %s; go on with --resume' % output_folder,
+              file=sys.stderr)
+        raise interrupted
 
     if stopping.best_iteration is not None:
         print_line(
             'Optimization complete with best validation score of %f %%, on iteration %i, '
             'with test performance %f %%' % (
-                stopping.best_loss * 100., stopping.best_iteration + 1, test_score * 100.))
+                stopping.best_loss * 100., stopping.best_iteration + 1, best['test score'] * 100.))
     write_SdA_report(
         output_folder, sda, datasets, pretraining_costs, curves,
         seconds={'pre-training': pretraining_time, 'fine-tuning': training_time},
         settings=settings)
     print('The training code for file %s ran for %.2fm' % (
         os.path.split(__file__)[1], training_time / 60.), file=sys.stderr)
+    run.finish()
     return sda
 
 

@@ -19,7 +19,7 @@ from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
 from deeptutorial.cli import dA_options, run_script
 from deeptutorial.images import split_channels
 from deeptutorial.report import write_dA_report
-from deeptutorial.training import count_minibatches, mean_cost, minibatches
+from deeptutorial.training import Run, count_minibatches
 
 __all__ = ['dA', 'test_dA']
 
@@ -33,6 +33,8 @@ def test_dA(
     n_hidden=500,
     corruption_levels=(0.0, 0.3),
     seed=123,
+    resume=False,
+    checkpoint_every=30.,
 ):
     """Train a dA for each corruption level, and save its filters and itself.
 
@@ -54,15 +56,19 @@ def test_dA(
         The part of the pixels that is set to zero, for each dA to be trained.
     seed : int
         Of the initial weights and the noise; each dA starts from the same.
+    resume : bool
+        Go on with a run that was interrupted, from the last checkpoint in the output folder.
+    checkpoint_every : float
+        Seconds between two checkpoints within an epoch; there is one after each epoch too.
     """
     settings = dict(locals())
-    os.makedirs(output_folder, exist_ok=True)
 
     datasets = load_data(dataset)
     train_set_x, train_set_y = datasets[0]
     image_shape = train_set_x.tag.image_shape
 
     n_train_batches = count_minibatches(train_set_x, batch_size)
+    run = Run(output_folder, settings, datasets, resume, checkpoint_every)
 
     # The symbolic variables of the data: which minibatch, and the images in it, one a row.
     index = T.lscalar('index')
@@ -105,21 +111,23 @@ def test_dA(
 
         filters_png = os.path.join(
             output_folder, 'filters_corruption_%g.png' % (corruption_level * 100))
-        start_time = timeit.default_timer()
-
         costs[corruption_level] = []
+        training = run.stage('corruption %g' % corruption_level, train_da, learning_rate,
+                             costs=costs[corruption_level])
+        start_time = timeit.default_timer() - training.earlier_seconds
 
         try:
-            for epoch in range(training_epochs):
+            for epoch in training.epochs(training_epochs):
                 c = []
-                for batch_index in minibatches(n_train_batches, epoch):
+                for batch_index in training.minibatches(n_train_batches, c):
                     c.append(train_da(batch_index))
 
-                costs[corruption_level].append(mean_cost(c, learning_rate))
+                costs[corruption_level].append(training.mean_cost(c))
                 print('Training epoch %d, cost ' % epoch, costs[corruption_level][-1], flush=True)
         except KeyboardInterrupt:
             save_filters(da, image_shape, filters_png)
-            print('Interrupted; the filters so far are in ' + filters_png, file=sys.stderr)
+            print('Interrupted; the filters so far are in %s; go on with --resume' % filters_png,
+                  file=sys.stderr)
             raise
 
         training_time = timeit.default_timer() - start_time
@@ -136,6 +144,8 @@ def test_dA(
         trained[corruption_level], seconds[corruption_level] = da, training_time
 
     write_dA_report(output_folder, trained, datasets, costs, seconds, settings)
+
+    run.finish()
 
 
 def save_filters(da, image_shape, path):

@@ -28,7 +28,7 @@ setup(
         "pillow>=10.3",  # reads and writes pictures
         "tqdm>=4.64",  # progress bars
         "platformdirs>=3",  # the user's cache folder on each system
-        "filelock>=3.12",  # PyTensor needs it too
+        "filelock>=3.13",  # two processes at the same files; PyTensor needs it too
     ],
     extras_require={
         "test": ["pytest>=8"],

@@ -59,7 +59,7 @@ def write_archive(
     """
     members = {f"{name}.npy": _as_npy(array) for name, array in arrays.items()}
     header = {**header, "sha256": _digest(header, members)}
-    text = json.dumps(header, indent=1, allow_nan=False)
+    text = json.dumps(header, indent=1)
     with replacing(Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for name, content in {HEADER: text.encode(), **members}.items():
             file.writestr(_member(name), content)

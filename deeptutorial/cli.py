@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 import pytensor
 
 from deeptutorial.datasets import DatasetError
-from deeptutorial.training import DivergenceError
+from deeptutorial.training import (
+    DivergenceError,
+    RunFolderError,
+    TerminatedError,
+    terminate_by_exception,
+)
 
 __all__ = ["RECIPES", "SdA_options", "dA_options", "run_script"]
 
@@ -21,11 +26,14 @@ def run_script(main: Callable[..., None], options: dict) -> int:
     -------
     int
         0 after a whole run, 1 if training diverged, 2 for an input or a file that cannot be
-        used, 130 after Ctrl-C.
+        used, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    terminate_by_exception()
     try:
         main(**options)
         sys.stdout.flush()
+    except TerminatedError:
+        return 143
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
@@ -33,7 +41,7 @@ def run_script(main: Callable[..., None], options: dict) -> int:
         return 1
     except DivergenceError as error:
         return _complain(error, 1)
-    except (DatasetError, OSError) as error:
+    except (DatasetError, RunFolderError, OSError) as error:
         return _complain(error, 2)
     except MemoryError as error:
         return _complain(f"not enough memory: {error}", 2)
@@ -78,6 +86,7 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
         "(default: 0 and 0.3)"
     )
     parser.add_seed(123)
+    parser.add_resume()
     parser.add_floatX()
     return _as_arguments(parser.parse_args(arguments), corruption_levels=(0.0, 0.3))
 
@@ -192,6 +201,7 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
         "minibatch through all the layers below at each step (default: --encode-once)",
     )
     parser.add_seed(89677)
+    parser.add_resume()
     parser.add_floatX()
 
     parser.set_defaults(**RECIPES[parser.parse_args(arguments).recipe])
@@ -276,6 +286,22 @@ class _OneLineParser(argparse.ArgumentParser):
             default=default,
             metavar="N",
             help="of the initial weights and the noise (default: %(default)s)",
+        )
+
+    def add_resume(self):
+        self.add_argument(
+            "--resume",
+            action="store_true",
+            help="go on with a run that was interrupted or killed, from the last checkpoint in the "
+            "output folder; it ends with the same bits (take the same options)",
+        )
+        self.add_argument(
+            "--checkpoint-every",
+            type=_number(0, math.inf),
+            default=30.0,
+            metavar="SECONDS",
+            help="how often to write a checkpoint within an epoch; there is one after each epoch "
+            "too, and the last two are kept (default: %(default)g)",
         )
 
     def add_floatX(self):

@@ -34,6 +34,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None:  # a full disk, say; which one?
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -119,7 +119,7 @@ def test_patience_ends_the_run(tmp_path, small_set):
     assert len(re.findall("validation error", out)) == 10
     assert len(re.findall("test error", out)) == 1
     assert "on iteration 5, " in out
-    assert len(list((tmp_path / "a" / "b").iterdir())) == 6
+    assert len(list((tmp_path / "a" / "b").glob("[!.]*"))) == 6
 
 
 def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
@@ -128,7 +128,7 @@ def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
     )
     assert status == 0, err
     assert "Optimization" not in out
-    saved = {path.name for path in (tmp_path / "SdA_plots").iterdir()}
+    saved = {path.name for path in (tmp_path / "SdA_plots").glob("[!.]*")}
     assert saved == {"filters_layer_0.png", "SdA.npz", "report.html", "report.json"}
 
 
@@ -170,12 +170,13 @@ def test_divergence_says_what_to_change(tmp_path, small_set):
             ("--pretraining-epochs", 10_000_000),
             "Pre-training layer 0, epoch 0",
             "Interrupted; the filters so far are in "
-            + os.path.join("SdA_plots", "filters_layer_0.png"),
+            + os.path.join("SdA_plots", "filters_layer_0.png")
+            + "; go on with --resume",
         ),
         (
             ("--finetune-lr", 1e-9, "--training-epochs", 10_000_000, "--batch-size", 1),
             "     epoch 1, ",
-            "Interrupted; the pictures so far are in SdA_plots",
+            "Interrupted; the pictures so far are in SdA_plots; go on with --resume",
         ),
     ],
 )
@@ -189,7 +190,7 @@ def test_ctrl_c_keeps_what_was_learned_so_far(tmp_path, small_set, options, awai
     assert process.returncode == 130, err
     assert err.splitlines()[-1] == message
     assert "Traceback" not in err
-    names = {path.name for path in (tmp_path / "SdA_plots").iterdir()}
+    names = {path.name for path in (tmp_path / "SdA_plots").glob("[!.]*")}
     assert "filters_layer_0.png" in names
     assert ("mistakes.png" in names) == ("pictures" in message)
 

@@ -79,7 +79,7 @@ def test_options(tmp_path, small_set):
     assert status == 0, err
     assert len(out.splitlines()) == 2
     assert "The 12.5% corruption code" in err
-    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+    assert {path.name for path in (tmp_path / "a" / "b").glob("[!.]*")} == {
         "report.html",
         "report.json",
         *("filters_corruption_12.5.png", "dA_corruption_12.5.npz"),
@@ -160,6 +160,7 @@ def test_ctrl_c_saves_the_filters_so_far(tmp_path, small_set):
     assert err.splitlines() == [
         "Interrupted; the filters so far are in "
         + os.path.join("dA_plots", "filters_corruption_0.png")
+        + "; go on with --resume"
     ]
     with Image.open(tmp_path / "dA_plots" / "filters_corruption_0.png") as picture:
         assert picture.size == (59, 69)
@@ -184,6 +185,7 @@ def test_help_teaches(tmp_path):
     for option in (
         *("--learning-rate", "--training-epochs", "--dataset", "--batch-size", "--output-folder"),
         *("--n-hidden", "--corruption-level", "--seed", "--floatX", "python dA.py"),
+        *("--resume", "--checkpoint-every"),
     ):
         assert option in out
 

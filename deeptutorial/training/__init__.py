@@ -1,5 +1,6 @@
 """Going through the epochs."""
 
+from deeptutorial.training.checkpoints import RunFolderError
 from deeptutorial.training.early_stopping import EarlyStopping
 from deeptutorial.training.epochs import (
     DivergenceError,
@@ -8,12 +9,18 @@ from deeptutorial.training.epochs import (
     minibatches,
     print_line,
 )
+from deeptutorial.training.interrupts import TerminatedError, terminate_by_exception
+from deeptutorial.training.run import Run
 
 __all__ = [
     "DivergenceError",
     "EarlyStopping",
+    "Run",
+    "RunFolderError",
+    "TerminatedError",
     "count_minibatches",
     "mean_cost",
     "minibatches",
     "print_line",
+    "terminate_by_exception",
 ]

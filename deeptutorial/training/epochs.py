@@ -48,15 +48,25 @@ def count_minibatches(train_set_x: SharedVariable, batch_size: int, name: str = 
     return n_examples // batch_size
 
 
-def minibatches(n_train_batches: int, epoch: int) -> Iterator[int]:
+def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[int]:
     """Count through the minibatches of an epoch, with a progress bar on a terminal.
 
     Ctrl-C takes effect between two minibatches, never within one.
+
+    Parameters
+    ----------
+    n_train_batches : int
+    epoch : int
+        For the progress bar.
+    start : int
+        The first one, where an epoch is gone on with.
     """
     with (
-        interrupts_held() as raise_if_interrupted,
+        interrupts_held() as interrupt,
         tqdm(
-            range(n_train_batches),
+            range(start, n_train_batches),
+            initial=start,
+            total=n_train_batches,
             desc=f"epoch {epoch}",
             unit="minibatch",
             leave=False,
@@ -66,7 +76,8 @@ def minibatches(n_train_batches: int, epoch: int) -> Iterator[int]:
     ):
         for batch_index in progress:
             yield batch_index
-            raise_if_interrupted()
+            if interrupt():
+                raise interrupt()
 
 
 def print_line(line: str):
@@ -83,7 +94,8 @@ def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
     DivergenceError
         If the mean is not finite.
     """
-    mean = np.mean(costs, dtype="float64")
+    # The same bits whether the costs are floats or, as compiled functions return them, arrays.
+    mean = np.asarray(costs, dtype="float64").mean()
     if not np.isfinite(mean):
         first = int(np.argmin(np.isfinite(costs)))
         raise DivergenceError(

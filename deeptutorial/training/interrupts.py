@@ -1,4 +1,4 @@
-"""Ctrl-C at a place where nothing is half done."""
+"""Ctrl-C, and a request to end, at a place where nothing is half done."""
 
 import os
 import signal
@@ -6,45 +6,58 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["interrupts_held"]
+__all__ = ["TerminatedError", "interrupts_held", "terminate_by_exception"]
+
+
+class TerminatedError(KeyboardInterrupt):
+    """Somebody, a scheduler or a shutdown say, asked the process to end (SIGTERM)."""
+
+
+def terminate_by_exception() -> None:
+    """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+
+
+def _raise_terminated(_signal_number, _frame):
+    raise TerminatedError
+
+
+# A handler that is not among these belongs to somebody else, and stays.
+_OURS = {
+    signal.SIGINT: (signal.default_int_handler,),
+    signal.SIGTERM: (signal.SIG_DFL, _raise_terminated),
+}
 
 
 @contextmanager
-def interrupts_held() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until asked for.
+def interrupts_held() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+    """Hold Ctrl-C and SIGTERM back until asked for.
 
     A signal that strikes within a compiled function would leave some parameters updated and others
-    not; Numba even turns the exception into another one. A second Ctrl-C ends the process at
-    once.
+    not; Numba even turns the exception into another one. A second Ctrl-C, or SIGTERM, ends the
+    process at once.
 
     Yields
     ------
     callable
-        Raises KeyboardInterrupt if Ctrl-C was pressed since.
+        Returns the exception to be raised if there was a signal since, and otherwise None.
     """
-    pressed = False
+    held: KeyboardInterrupt | None = None
 
-    def hold(_signal_number, _frame):
-        nonlocal pressed
-        if pressed:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        pressed = True
+    def hold(number, _frame):
+        nonlocal held
+        if held is not None:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        held = TerminatedError() if number == signal.SIGTERM else KeyboardInterrupt()
 
-    def release():
-        if pressed:
-            raise KeyboardInterrupt
-
-    # Only the main thread may set handlers, and only it receives the signal. A handler that is
-    # not Python's own belongs to somebody else, and stays.
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield release
-        return
-    signal.signal(signal.SIGINT, hold)
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number, handlers in _OURS.items():
+            if signal.getsignal(number) in handlers:
+                before[number] = signal.signal(number, hold)
     try:
-        yield release
+        yield lambda: held
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

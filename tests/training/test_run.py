@@ -1,0 +1,455 @@
+"""Runs that are interrupted and resumed: the same bits, or one clear refusal."""
+
+import os
+import shutil
+import signal
+import threading
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from deeptutorial import RandomStreams
+from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
+from deeptutorial.training.kept import changed_by, pack, restore
+
+N_BATCHES = 5
+X = np.random.default_rng(0).random((20, 3)).astype("float32")
+
+
+class Training:
+    """What a script has: a weight, noise of both kinds, and a step that changes them."""
+
+    def __init__(self):
+        with pytensor.config.change_flags(floatX="float32"):
+            streams = RandomStreams(7)
+            self.w = pytensor.shared(np.zeros(3, dtype="float32"), name="w")
+            self.x = pytensor.shared(X)
+            index = pt.lscalar()
+            batch = self.x[index * 4 : (index + 1) * 4]
+            kept = streams.binomial(size=batch.shape, p=0.7, dtype="float32")
+            noisy = kept * batch + streams.normal(size=batch.shape, std=0.1)
+            cost = pt.sum((pt.dot(noisy, self.w) - 1) ** 2)
+            self.step = pytensor.function(
+                [index], cost, updates=[(self.w, self.w - 0.02 * pt.grad(cost, self.w))]
+            )
+        self.random = [variable for variable in changed_by(self.step) if variable is not self.w]
+        self.start = [variable.get_value() for variable in self.random]
+
+    def reset(self):
+        self.w.set_value(np.zeros(3, dtype="float32"))
+        self.x.set_value(X)
+        for variable, value in zip(self.random, self.start, strict=True):
+            variable.set_value(value)
+
+    def datasets(self):
+        labels = pt.cast(pytensor.shared(np.zeros(20, dtype="float32")), "int32")
+        return [(self.x, labels)] * 3
+
+    def run(self, folder, resume=False, stop_at=None, settings=None, n_epochs=4, **options):
+        """Train in two stages; return the weight, the mean costs and what was seen.
+
+        The run is interrupted in the minibatch that is the `stop_at`-th of this call.
+        """
+        self.reset()
+        run = Run(folder, settings or {"rate": 0.02}, self.datasets(), resume, **options)
+        means, stopping, seen = [], EarlyStopping(patience=100), []
+        for name in ("first", "second"):
+            training = run.stage(name, self.step, 0.02, means=means, stopping=stopping)
+            for epoch in training.epochs(n_epochs, start=1):
+                c = []
+                for index in training.minibatches(N_BATCHES, c):
+                    c.append(self.step(index))
+                    seen.append((name, epoch, index))
+                    if len(seen) == stop_at:
+                        signal.raise_signal(signal.SIGINT)
+                means.append(training.mean_cost(c))
+                stopping.improves(means[-1], epoch)
+        run.finish()
+        return self.w.get_value(), means, vars(stopping), seen
+
+
+@pytest.fixture(scope="module")
+def training():
+    return Training()
+
+
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    return training.run(tmp_path_factory.mktemp("whole"))
+
+
+def files(folder):
+    return sorted(path.name for path in folder.glob("[!.]*"))
+
+
+# ---- the same bits
+
+
+def test_a_run_by_itself(whole, training):
+    """The weight is what NumPy makes of the same steps, without a checkpoint in sight."""
+    training.reset()
+    costs = [training.step(i % N_BATCHES) for i in range(2 * 4 * N_BATCHES)]
+    np.testing.assert_array_equal(whole[0], training.w.get_value())
+    np.testing.assert_allclose(whole[1], np.reshape(costs, (-1, N_BATCHES)).mean(axis=1), rtol=1e-6)
+    assert len(whole[3]) == 2 * 4 * N_BATCHES
+
+
+@pytest.mark.parametrize("stop_at", range(1, 2 * 4 * N_BATCHES + 1))
+def test_interrupted_anywhere_and_resumed(stop_at, training, whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=stop_at)
+    w, means, stopping, seen = training.run(tmp_path, resume=True)
+    np.testing.assert_array_equal(w, whole[0])
+    assert means == whole[1]
+    assert stopping == whole[2]
+    assert seen == whole[3][stop_at:]
+    assert files(tmp_path) == []
+
+
+def test_interrupted_again_and_again(training, whole, tmp_path):
+    n_calls, resume = 0, False
+    while True:
+        n_calls += 1
+        try:
+            w, means, *_ = training.run(tmp_path, resume=resume, stop_at=3)
+            break
+        except KeyboardInterrupt:
+            resume = True
+    assert n_calls == -(-2 * 4 * N_BATCHES // 3)
+    np.testing.assert_array_equal(w, whole[0])
+    assert means == whole[1]
+
+
+def test_checkpoints_within_an_epoch(training, whole, tmp_path):
+    """A run that dies without a word loses the minibatch at most, if so often is asked for."""
+    copies = []
+
+    def dying(_index):
+        copies.append({path.name: path.read_bytes() for path in tmp_path.glob("checkpoint*")})
+        if len(copies) == 13:
+            raise SystemError("killed")
+        return training_step(_index)
+
+    training_step = training.step
+    dying.maker = training_step.maker
+    try:
+        training.step = dying
+        with pytest.raises(SystemError):
+            training.run(tmp_path, checkpoint_every=0)
+    finally:
+        training.step = training_step
+    w, means, _, seen = training.run(tmp_path, resume=True)
+    np.testing.assert_array_equal(w, whole[0])
+    assert means == whole[1]
+    assert seen == whole[3][12:]
+
+
+@pytest.mark.parametrize("damage", [b"", b"rubbish", None])
+def test_a_damaged_newest_checkpoint_costs_one_step_more(damage, training, whole, tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=13)
+    newest = max(tmp_path.glob("checkpoint*"), key=lambda path: path.stat().st_mtime_ns)
+    content = newest.read_bytes()
+    newest.write_bytes(content[:-1] if damage is None else damage)
+    w, _, _, seen = training.run(tmp_path, resume=True)
+    np.testing.assert_array_equal(w, whole[0])
+    assert seen == whole[3][10:]
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{newest}: not a deeptutorial checkpoint, or a damaged one" in err
+    assert "taking the other" in err
+
+
+def test_sigterm_is_held_back_as_well(training, whole, tmp_path, monkeypatch):
+    from deeptutorial.training import TerminatedError
+
+    monkeypatch.setattr(signal, "raise_signal", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(TerminatedError):
+        training.run(tmp_path, stop_at=7)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    w, *_ = training.run(tmp_path, resume=True)
+    np.testing.assert_array_equal(w, whole[0])
+
+
+# ---- folders
+
+
+def test_an_unfinished_run_is_not_overwritten(training, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=7)
+    before = {path: path.read_bytes() for path in tmp_path.glob("checkpoint*")}
+    with pytest.raises(RunFolderError, match=r"interrupted: .*--resume.* another --output-"):
+        training.run(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.glob("checkpoint*")} == before
+
+
+def test_a_finished_run_may_be_overwritten(training, whole, tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"old")
+    for _ in range(2):
+        np.testing.assert_array_equal(training.run(tmp_path)[0], whole[0])
+    assert files(tmp_path) == ["picture.png"]
+
+
+def test_nothing_to_resume_is_said(training, whole, tmp_path, capsys):
+    np.testing.assert_array_equal(training.run(tmp_path, resume=True)[0], whole[0])
+    assert "holds no run that was interrupted; starting from the begin" in capsys.readouterr().err
+
+
+def test_other_options_are_refused(training, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=7)
+    with pytest.raises(RunFolderError, match=r"rate = 0\.02, not 0\.03: resume it with the same"):
+        training.run(tmp_path, resume=True, settings={"rate": 0.03})
+    with pytest.raises(RunFolderError, match="more = None, not 1"):
+        training.run(tmp_path, resume=True, settings={"rate": 0.02, "more": 1})
+
+
+def test_other_places_are_not(training, whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path / "a", stop_at=7, settings={"rate": 0.02, "dataset": "here"})
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    again = {"rate": 0.02, "dataset": "there"}
+    w, *_ = training.run(tmp_path / "b", resume=True, settings=again)
+    np.testing.assert_array_equal(w, whole[0])
+
+
+def test_other_data_are_refused(training, tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=7)
+    other = X.copy()
+    other[19, 2] += 1e-6
+    monkeypatch.setitem(globals(), "X", other)
+    with pytest.raises(RunFolderError, match="a run on other data"):
+        training.run(tmp_path, resume=True)
+
+
+def test_no_whole_checkpoint_is_refused(training, tmp_path):
+    (tmp_path / "checkpoint_0.npz").write_bytes(b"rubbish")
+    with pytest.raises(RunFolderError, match=r"no checkpoint can be used .*checkpoint_0\.npz"):
+        training.run(tmp_path, resume=True)
+
+
+def test_what_killed_processes_leave_behind_is_swept_up(training, tmp_path):
+    (tmp_path / ".checkpoint_0.npz.abc.part").write_bytes(b"half")
+    training.run(tmp_path)
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_second_run_in_one_folder_is_refused(training, tmp_path):
+    refused = []
+
+    def second():
+        try:
+            Run(tmp_path, {}, training.datasets())
+        except RunFolderError as error:
+            refused.append(str(error))
+
+    run = Run(tmp_path, {}, training.datasets())
+    thread = threading.Thread(target=second)
+    thread.start()
+    thread.join()
+    assert refused == [
+        f"another run is at work in {tmp_path}: wait for its end, or choose another --output-folder"
+    ]
+    run.finish()
+    thread = threading.Thread(target=second)
+    thread.start()
+    thread.join()
+    assert len(refused) == 1
+
+
+def test_a_run_that_failed_here_does_not_bar_the_next(training, whole, tmp_path):
+    """Though its traceback, and so the lock, is still about, as in a notebook."""
+    with pytest.raises(KeyboardInterrupt) as caught:
+        training.run(tmp_path, stop_at=1)
+    np.testing.assert_array_equal(training.run(tmp_path, resume=True)[0], whole[0])
+    del caught
+
+
+def test_a_folder_that_is_removed_is_made_again(training, whole, tmp_path, monkeypatch):
+    folder = tmp_path / "plots"
+
+    def remove(_):
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(signal, "raise_signal", remove)
+    with pytest.raises(KeyboardInterrupt):
+        training.run(folder, stop_at=8)
+    np.testing.assert_array_equal(training.run(folder, resume=True)[0], whole[0])
+
+
+def test_a_folder_that_somebody_else_took_over_is_left_to_him(training, whole, tmp_path, capsys):
+    """The folder was removed, and another run, of another thread here, made it again."""
+    folder = tmp_path / "plots"
+    taken, done = threading.Event(), threading.Event()
+
+    def other():
+        run = Run(folder, {}, training.datasets())
+        taken.set()
+        done.wait(60)
+        run.finish()
+
+    thread = threading.Thread(target=other)
+
+    class Settings(dict):
+        pass
+
+    training.reset()
+    run = Run(folder, {}, training.datasets(), checkpoint_every=1e9)
+    stage = run.stage("first", training.step, 0.02)
+    for epoch in stage.epochs(2):
+        c = [training.step(i) for i in range(N_BATCHES)]
+        if epoch == 0:
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+            thread.start()
+            assert taken.wait(60)
+    assert files(folder) == []
+    assert "another run is at work" in capsys.readouterr().err
+    done.set()
+    thread.join()
+    assert len(c) == N_BATCHES
+
+
+def test_a_disk_that_fails_is_said_once(training, whole, tmp_path, monkeypatch, capsys):
+    written = []
+
+    def full(*_):
+        written.append(1)
+        if len(written) > 1:  # the first one is a trial
+            raise OSError(28, "No space left on device", "x.npz")
+
+    monkeypatch.setattr("deeptutorial.training.checkpoints.write_archive", full)
+    w, *_ = training.run(tmp_path)
+    np.testing.assert_array_equal(w, whole[0])
+    assert len(written) == 9
+    assert capsys.readouterr().err.splitlines() == [
+        "No checkpoint could be written ([Errno 28] No space left on device: 'x.npz'); training "
+        "goes on, and the last good one is kept"
+    ]
+
+
+def test_a_disk_that_is_full_from_the_start_is_found_before_training(
+    training, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("deeptutorial.training.checkpoints.write_archive", full)
+    with pytest.raises(OSError, match="No space left"):
+        training.run(tmp_path)
+    np.testing.assert_array_equal(training.w.get_value(), 0)
+
+
+# ---- divergence
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        (
+            [[3.0, 1.0], [2.0, np.nan]],
+            "became nan at minibatch 1 .* rate of 0.5 .* try 0.05 .*kept",
+        ),
+        ([[3.0, 1.0], [2.0, np.inf]], "became inf at minibatch 1"),
+        ([[3.0, 1.0], [31.0, 31.0]], "grew from 3 to 31: the learning rate of 0.5 .* try 0.05"),
+        ([[3.0, 1.0], [1.0, 1.0], [30.0, 31.0]], "grew from 3 to 30.5"),
+    ],
+)
+def test_divergence_keeps_the_last_good_checkpoint(costs, message, training, tmp_path):
+    run = Run(tmp_path, {}, training.datasets())
+    stage = run.stage("first", training.step, 0.5)
+
+    def train():
+        for epoch in stage.epochs(len(costs)):
+            c = []
+            for index in stage.minibatches(2, c):
+                c.append(costs[epoch][index])
+            stage.mean_cost(c)
+
+    with pytest.raises(DivergenceError, match=message) as caught:
+        train()
+    assert str(tmp_path) in str(caught.value)
+    newest = Run(tmp_path, {}, training.datasets(), resume=True)
+    assert list(newest.stage("first", training.step, 0.5).epochs(9)) == list(
+        range(len(costs) - 1, 9)
+    )
+
+
+def test_a_cost_may_rise_without_exploding(training, tmp_path):
+    run = Run(tmp_path, {}, training.datasets())
+    stage = run.stage("first", training.step, 0.5)
+    assert stage.mean_cost([3.0, 1.0]) == 2
+    assert stage.mean_cost([1e-9]) == 1e-9
+    assert stage.mean_cost([29.0]) == 29
+
+
+def test_divergence_is_not_written_into_a_checkpoint(training, tmp_path):
+    run = Run(tmp_path, {}, training.datasets(), checkpoint_every=0)
+    stage = run.stage("first", training.step, pytensor.shared(0.5))
+
+    def train():
+        for _ in stage.epochs(1):
+            c = []
+            for index in stage.minibatches(5, c):
+                c.append(1.0 if index < 2 else float("nan"))
+
+    with pytest.raises(DivergenceError, match="became nan at minibatch 2 "):
+        train()
+    resumed = Run(tmp_path, {}, training.datasets(), resume=True)
+    assert resumed.stage("first", training.step, pytensor.shared(0.5))._minibatch == 2
+
+
+# ---- what is kept
+
+
+def test_values_come_back_as_they_were():
+    stopping = EarlyStopping(patience=5)
+    stopping.improves(0.25, 7)
+    values = {
+        "list": [1, 2.5, None, "text", [1e-300, -0.0], np.float32(0.1), np.int64(3)],
+        "dict": {"arrays": [np.arange(6).reshape(2, 3), np.array(1.5)], "inf": float("inf")},
+        "stopping": stopping,
+        "shared": pytensor.shared(np.arange(4.0)),
+        "generator": pytensor.shared(np.random.default_rng(3)),
+    }
+    arrays = {}
+    packed = {name: pack(value, name, arrays) for name, value in values.items()}
+
+    targets = {
+        "list": [9],
+        "dict": {"old": 1},
+        "stopping": EarlyStopping(patience=1),
+        "shared": pytensor.shared(np.zeros(4)),
+        "generator": pytensor.shared(np.random.default_rng(4)),
+    }
+    for name, target in targets.items():
+        restore(target, packed[name], arrays)
+    assert targets["list"] == values["list"]
+    assert targets["list"][5] == np.float32(0.1)
+    np.testing.assert_array_equal(targets["dict"]["arrays"][0], values["dict"]["arrays"][0])
+    assert targets["dict"]["inf"] == float("inf")
+    assert vars(targets["stopping"]) == vars(stopping)
+    np.testing.assert_array_equal(targets["shared"].get_value(), np.arange(4.0))
+    draws = [v["generator"].get_value().random(5) for v in (targets, values)]
+    np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize(
+    ("target", "packed"),
+    [
+        (pytensor.shared(np.zeros(4)), {"__array__": "a"}),
+        (pytensor.shared(np.zeros(3)), {"__array__": "missing"}),
+        (EarlyStopping(patience=1), {"improves": 1}),
+        ({}, 3),
+    ],
+)
+def test_what_does_not_fit_is_refused(target, packed):
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        restore(target, packed, {"a": np.zeros(3)})
