@@ -179,23 +179,41 @@ def table(results: list[dict]) -> str:
 
 
 def plot(results: list[dict], path: Path):
-    """Draw test error over the number of labels, a line for each starting point."""
+    """Draw the test error over the starting point, a panel for each number of labels.
+
+    A dot is a seed; a bar goes from one standard deviation below the mean to one above.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(NUMBERS_OF_LABELS))
     cells = summary(results)
-    for place, level in enumerate(CORRUPTION_LEVELS):
-        numbers = [n for n in NUMBERS_OF_LABELS if (level, n) in cells]
-        means = [cells[level, n][0] for n in numbers]
-        deviations = [np.nan_to_num(cells[level, n][1]) for n in numbers]
-        shifted = [n * 1.04 ** (place - 2) for n in numbers]  # so that the bars stay apart
-        axes.errorbar(shifted, means, deviations, marker="o", capsize=3, label=name_of(level))
-    axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error in %")
-    axes.set_xticks(NUMBERS_OF_LABELS, [str(n) for n in NUMBERS_OF_LABELS])
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    for axes, n_labels in zip(panels, NUMBERS_OF_LABELS, strict=True):
+        for place, level in enumerate(CORRUPTION_LEVELS):
+            if (level, n_labels) not in cells:
+                continue
+            colour = "tab:grey" if level is None else "tab:blue"
+            mean, deviation, _ = cells[level, n_labels]
+            errors = [
+                result["test_error"]
+                for result in results
+                if (result["corruption"], result["labels"]) == (level, n_labels)
+            ]
+            axes.plot([place] * len(errors), errors, ".", color=colour, alpha=0.4)
+            axes.errorbar(
+                place, mean, np.nan_to_num(deviation), marker="o", capsize=4, color=colour
+            )
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(
+            range(len(CORRUPTION_LEVELS)),
+            ["none", *(f"{100 * level:g} %" for level in CORRUPTION_LEVELS[1:])],
+        )
+        axes.set_title(f"{n_labels:,} labels".replace(",", " "))
+        axes.grid(alpha=0.3, axis="y")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("test error in %")
+    figure.supxlabel("pre-training: none, or with this corruption", fontsize="medium")
+    figure.savefig(path, dpi=130)
 
 
 def main():
