@@ -32,6 +32,7 @@ def test_dA(
     output_folder='dA_plots',
     n_hidden=500,
     corruption_levels=(0.0, 0.3),
+    corruption='masking',
     seed=123,
     resume=False,
     checkpoint_every=30.,
@@ -54,6 +55,9 @@ def test_dA(
         Hidden units.
     corruption_levels : sequence of float
         The part of the pixels that is set to zero, for each dA to be trained.
+    corruption : str
+        The kind of noise, where it is another one: 'salt-and-pepper' sets that part to zero or
+        one; 'gaussian' adds normal noise, and the levels are its standard deviations.
     seed : int
         Of the initial weights and the noise; each dA starts from the same.
     resume : bool
@@ -89,6 +93,7 @@ def test_dA(
             input=x,
             n_visible=numpy.prod(image_shape),
             n_hidden=n_hidden,
+            corruption=corruption,
         )
         da.image_shape = image_shape
 

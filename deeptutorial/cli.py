@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import pytensor
 
 from deeptutorial.datasets import DatasetError
+from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.training import (
     DivergenceError,
     RunFolderError,
@@ -72,6 +73,7 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
         "  python dA.py                                     the tutorial: 0 %% and 30 %% masking\n"
         "  python dA.py --training-epochs 3 --dataset digits   a quick look, no download\n"
         "  python dA.py --corruption-level 0.5 --n-hidden 1000\n"
+        "  python dA.py --corruption salt-and-pepper --output-folder salt\n"
         "  python dA.py --dataset ~/pictures --batch-size 10   a folder of your own pictures\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -82,8 +84,15 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
     parser.add_output_folder("dA_plots")
     parser.add_count("--n-hidden", 500, "hidden units", at_least=1)
     parser.add_corruption_levels(
-        "part of the pixels set to zero, in [0, 1]; give it again for a further level "
+        "part of the pixels that is corrupted, in [0, 1]; give it again for a further level "
         "(default: 0 and 0.3)"
+    )
+    parser.add_argument(
+        "--corruption",
+        choices=tuple(CORRUPTIONS),
+        default="masking",
+        help="what is done to those pixels: they are set to zero, or to zero or one; gaussian adds "
+        "normal noise to all, and the level is its standard deviation (default: %(default)s)",
     )
     parser.add_seed(123)
     parser.add_resume()

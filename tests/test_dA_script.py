@@ -90,6 +90,17 @@ def test_options(tmp_path, small_set):
     assert (da.n_visible, da.n_hidden, da.image_shape) == (30, 3, (6, 5))
 
 
+def test_another_noise(tmp_path, small_set):
+    status, _, err = run(
+        *("--dataset", small_set, "--training-epochs", 1, "--n-hidden", 3),
+        *("--corruption-level", 0.3, "--corruption", "salt-and-pepper"),
+        folder=tmp_path,
+    )
+    assert status == 0, err
+    da = load_model(tmp_path / "dA_plots" / "dA_corruption_30.npz")
+    assert da.corruption == "salt-and-pepper"
+
+
 def test_the_same_seed_gives_the_same_run(tmp_path, small_set):
     options = ("--dataset", small_set, "--training-epochs", 1, "--n-hidden", 4)
     _, first, _ = run(*options, "--output-folder", "one", folder=tmp_path)
@@ -127,6 +138,7 @@ def test_colour_pictures(tmp_path):
         (("--batch-size", "many"), "--batch-size: invalid whole number value: 'many'"),
         (("--learning-rate", "nan"), "--learning-rate: expected a number of at least 0, got nan"),
         (("--corruption-level", 1.5), "expected a number between 0 and 1, got 1.5"),
+        (("--corruption", "pepper"), "invalid choice: 'pepper'"),
         (("--seed", -1), "expected a whole number between 0 and 4294967295, got -1"),
         (("--floatX", "float16"), "invalid choice: 'float16'"),
         (("--output-folder", "small.npz"), "small.npz"),

@@ -5,7 +5,6 @@ import os
 from typing import Self
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
@@ -20,10 +19,14 @@ from deeptutorial.models.checks import (
     draw_seed,
     shared_in_floatX,
 )
+from deeptutorial.models.corruption import CORRUPTIONS, Corruption, checked_corruption
 from deeptutorial.models.model_files import build_model, write_model
 from deeptutorial.random import RandomStreams
 
-__all__ = ["dA"]
+__all__ = ["RECONSTRUCTION_COSTS", "dA"]
+
+RECONSTRUCTION_COSTS = ("cross-entropy", "squared-error")
+"""What `dA` takes as its `reconstruction_cost`."""
 
 
 class dA:
@@ -64,6 +67,13 @@ class dA:
         :math:`\pm 4 \sqrt{6 / (n_{hidden} + n_{visible})}`, the interval for sigmoid units [2]_.
     bhid, bvis : symbolic vector, optional
         Biases of the hidden and of the visible units, taken as they are; None makes zeros.
+    corruption : {"masking", "salt-and-pepper", "gaussian"} or callable
+        What :math:`q_D` does [3]_: sets entries to 0; sets them to 0 or 1, as a fair coin falls; or
+        adds normal noise. A function of one's own is called as ``corruption(input, theano_rng,
+        corruption_level)``, all symbolic, and returns the corrupted input.
+    reconstruction_cost : {"cross-entropy", "squared-error"}
+        Equation (4); or, for data that are not in [0, 1], :math:`L(x, z) = \sum_k (x_k - z_k)^2`
+        with a linear decoder, :math:`z = W' y + b'` [3]_.
 
     Attributes
     ----------
@@ -73,6 +83,7 @@ class dA:
     x : the symbolic input
     theano_rng : RandomStreams
     n_visible, n_hidden : int
+    corruption, reconstruction_cost : as given
     image_shape : (height, width) or (height, width, 3), or None where it is not known
         Shape of an example, for pictures of it; kept in a file too.
 
@@ -87,6 +98,8 @@ class dA:
        features with denoising autoencoders. ICML 2008, section 2.
     .. [2] X. Glorot, Y. Bengio: Understanding the difficulty of training deep feedforward neural
        networks. AISTATS 2010, equation (16), times 4 for the sigmoid.
+    .. [3] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol: Stacked denoising
+       autoencoders. Journal of Machine Learning Research 11, 2010, sections 2.2 and 3.3.
 
     Examples
     --------
@@ -97,7 +110,7 @@ class dA:
     >>> train = pytensor.function([da.x], cost, updates=updates)
     """
 
-    hyperparameters = ("n_visible", "n_hidden")
+    hyperparameters = ("n_visible", "n_hidden", "corruption", "reconstruction_cost")
 
     def __init__(
         self,
@@ -109,10 +122,19 @@ class dA:
         W: TensorVariable | None = None,
         bhid: TensorVariable | None = None,
         bvis: TensorVariable | None = None,
+        corruption: Corruption = "masking",
+        reconstruction_cost: str = "cross-entropy",
     ):
         checked_rng("numpy_rng", numpy_rng)
         self.n_visible = checked_size("n_visible", n_visible)
         self.n_hidden = checked_size("n_hidden", n_hidden)
+        self.corruption = checked_corruption(corruption)
+        if reconstruction_cost not in RECONSTRUCTION_COSTS:
+            raise ValueError(
+                f"reconstruction_cost must be one of {', '.join(RECONSTRUCTION_COSTS)}, "
+                f"got {reconstruction_cost!r}"
+            )
+        self.reconstruction_cost = reconstruction_cost
 
         # The order of the draws is the tutorial's: first the seed, then the weights.
         if theano_rng is None:
@@ -143,35 +165,47 @@ class dA:
     def get_corrupted_input(
         self, input: TensorVariable, corruption_level: float | TensorVariable
     ) -> TensorVariable:
-        """Equation (1): set a random part of the entries to zero, masking noise.
+        """Equation (1): corrupt the input, as `corruption` says.
 
         Parameters
         ----------
         input : symbolic array
-        corruption_level : float or symbolic scalar, in [0, 1]
-            The probability of each entry to be zeroed. A plain 0 returns `input` itself, and no
-            random number is drawn.
+        corruption_level : float or symbolic scalar
+            For masking and for salt-and-pepper noise the probability of each entry to be hit, in
+            [0, 1]; what is not hit is untouched. For Gaussian noise its standard deviation. A plain
+            0 returns `input` itself, and no random number is drawn.
 
         Returns
         -------
         TensorVariable
-            Same shape; what is not zeroed is untouched.
+            Same shape.
         """
-        corruption_level = checked_number("corruption_level", corruption_level, 0, 1)
+        highest = 1 if self.corruption in ("masking", "salt-and-pepper") else math.inf
+        corruption_level = checked_number("corruption_level", corruption_level, 0, highest)
         if isinstance(corruption_level, float) and corruption_level == 0:
             return input
-        kept = self.theano_rng.binomial(
-            size=input.shape, n=1, p=1 - corruption_level, dtype=pytensor.config.floatX
-        )
-        return kept * input
+        corrupt = self.corruption if callable(self.corruption) else CORRUPTIONS[self.corruption]
+        return corrupt(input, self.theano_rng, corruption_level)
 
     def get_hidden_values(self, input: TensorVariable) -> TensorVariable:
         """Equation (2): encode, (examples, n_visible) → (examples, n_hidden)."""
         return pt.sigmoid(pt.dot(input, self.W) + self.b)
 
     def get_reconstructed_input(self, hidden: TensorVariable) -> TensorVariable:
-        """Equation (3): decode, (examples, n_hidden) → (examples, n_visible)."""
-        return pt.sigmoid(pt.dot(hidden, self.W_prime) + self.b_prime)
+        """Equation (3): decode, (examples, n_hidden) → (examples, n_visible).
+
+        Without the sigmoid where the cost is the squared error.
+        """
+        a = pt.dot(hidden, self.W_prime) + self.b_prime
+        return a if self.reconstruction_cost == "squared-error" else pt.sigmoid(a)
+
+    def get_reconstruction_costs(self, x: TensorVariable, z: TensorVariable) -> TensorVariable:
+        """Equation (4), or the squared error: one value an example, summed over its entries."""
+        if self.reconstruction_cost == "squared-error":
+            return pt.sum((x - z) ** 2, axis=1)
+        # Written as the equation has it: PyTensor rewrites log(sigmoid(a)) to a form that does not
+        # overflow.
+        return -pt.sum(x * pt.log(z) + (1 - x) * pt.log(1 - z), axis=1)
 
     def get_cost_updates(
         self,
@@ -182,13 +216,14 @@ class dA:
 
         Parameters
         ----------
-        corruption_level : float or symbolic scalar, in [0, 1]
+        corruption_level : float or symbolic scalar
+            As `get_corrupted_input` takes it.
         learning_rate : float or symbolic scalar, not negative
 
         Returns
         -------
         cost : symbolic scalar
-            Equation (4), the mean over the examples of the minibatch.
+            The mean of the reconstruction costs of the minibatch's examples.
         updates : list of (shared variable, new value)
             For ``pytensor.function(updates=...)``: a gradient step for each of `params`, and the
             next state of each random generator that the cost depends on.
@@ -199,9 +234,7 @@ class dA:
         y = self.get_hidden_values(tilde_x)
         z = self.get_reconstructed_input(y)
 
-        # One value an example, summed over its pixels. Written as equation (4) has it: PyTensor
-        # rewrites log(sigmoid(a)) to a form that does not overflow.
-        L = -pt.sum(self.x * pt.log(z) + (1 - self.x) * pt.log(1 - z), axis=1)
+        L = self.get_reconstruction_costs(self.x, z)
         cost = pt.mean(L)
 
         # W stands in the encoder and, transposed, in the decoder: its gradient has both parts.
@@ -221,7 +254,8 @@ class dA:
         Raises
         ------
         TypeError, ValueError
-            If a parameter is computed from something else, or not finite.
+            If a parameter is computed from something else, or not finite; or if `corruption` is a
+            function, which a file cannot hold (set it to a name first).
         OSError
             If the file cannot be written; what was there before is still there.
         """

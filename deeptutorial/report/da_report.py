@@ -106,7 +106,10 @@ def write_dA_report(
         "dA",
         datasets,
         settings,
-        {f"training, {level_name(level)}": took for level, took in (seconds or {}).items()},
+        {
+            f"training, {level_name(level, _kind(models[level]))}": took
+            for level, took in (seconds or {}).items()
+        },
         {
             "test": {"examples": len(X), "corruption_level": test_level},
             "models": described,
@@ -117,8 +120,24 @@ def write_dA_report(
     return save_report(folder, html, figures)
 
 
-def level_name(level: float) -> str:
-    return "no corruption" if level == 0 else f"{level * 100:g} % corruption"
+def level_name(level: float, corruption: str = "masking") -> str:
+    if level == 0:
+        return "no corruption"
+    if corruption == "gaussian":
+        return f"noise of deviation {level:g}"
+    return f"{level * 100:g} % {'corruption' if corruption == 'masking' else corruption}"
+
+
+def _kind(da: dA) -> str:
+    return da.corruption if isinstance(da.corruption, str) else "a function of its own"
+
+
+def _noise(level: float, corruption: str) -> str:
+    return {
+        "masking": f"{level * 100:g} % of the pixels set to black",
+        "salt-and-pepper": f"{level * 100:g} % of the pixels set to black or white",
+        "gaussian": f"normal noise of deviation {level:g} added",
+    }.get(corruption, f"level {level:g}, {corruption}")
 
 
 def _describe(
@@ -127,6 +146,7 @@ def _describe(
     clean, corrupted = measured.cost_clean, measured.cost_corrupted
     return {
         "corruption_level": level,
+        "corruption": _kind(da),
         "n_visible": int(da.n_visible),
         "n_hidden": int(da.n_hidden),
         "costs": list(costs),
@@ -171,23 +191,23 @@ def _page(
     figures: dict, pictured: Sequence[dict], X: np.ndarray, image_shape: tuple[int, ...]
 ) -> str:
     models = figures["models"]
-    names = [level_name(model["corruption_level"]) for model in models]
+    names = [level_name(model["corruption_level"], model["corruption"]) for model in models]
     data, test = figures["data"], figures["test"]
-    test_level = f"{test['corruption_level'] * 100:g} %"
+    noise = _noise(test["corruption_level"], models[0]["corruption"])
 
     sections = [
         section(
             "At a glance",
             f"Costs are averages over one image: of the last epoch of training, and over "
-            f"{test['examples']:,} images of the test set, reconstructed from themselves and with "
-            f"{test_level} of them destroyed.",
+            f"{test['examples']:,} images of the test set, reconstructed from themselves and after "
+            f"corruption: {noise}.",
             table(
                 ("", *names),
                 [
                     ("cost, last epoch", *(_cost(model["costs"][-1:]) for model in models)),
                     ("cost, test set", *(f"{model['test_cost']['clean']:.2f}" for model in models)),
                     (
-                        f"the same, {test_level} destroyed",
+                        "the same, corrupted",
                         *(f"{model['test_cost']['corrupted']:.2f}" for model in models),
                     ),
                     ("dead units", *(model["hidden_units"]["dead"] for model in models)),
@@ -251,8 +271,7 @@ def _page(
     sections.append(
         section(
             "Reconstruction",
-            f"Images of the test set, with {test_level} of them destroyed, and what each dA makes "
-            "of what is left.",
+            f"Images of the test set, corrupted ({noise}), and what each dA makes of them.",
             _strips(
                 image_shape,
                 [("original", None, X[shown]), ("corrupted", None, pictured[0]["corrupted"])]
@@ -276,8 +295,8 @@ def _page(
         sections.append(
             section(
                 "Cost by class",
-                f"Bars: with {test_level} of the image destroyed. Lines across them: from the "
-                "whole image. Where a bar ends close to its line, what was destroyed is guessed "
+                f"Bars: from corrupted images ({noise}). Lines across them: from the whole "
+                "images. Where a bar ends close to its line, what was destroyed is guessed "
                 "well; it can end below, since a dA is used to the brightness of corrupted images.",
                 bar_chart(by_name["corrupted"], by_name["clean"], classes, "class", "cost"),
             )

@@ -82,7 +82,7 @@ def autoencode(da: dA, X: np.ndarray, corruption_level: float) -> Autoencoding:
     corrupt = pytensor.function([x], da.get_corrupted_input(x, corruption_level))
     code = da.get_hidden_values(tilde_x)
     z = da.get_reconstructed_input(code)
-    L = -pt.sum(x * pt.log(z) + (1 - x) * pt.log(1 - z), axis=1)
+    L = da.get_reconstruction_costs(x, z)
     encode_and_decode = pytensor.function([x, tilde_x], [code, z, L])
     decode = pytensor.function([y], da.get_reconstructed_input(y))
 

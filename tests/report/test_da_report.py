@@ -14,8 +14,8 @@ from deeptutorial.report import write_dA_report
 from deeptutorial.report.measure import activity
 
 
-def model(n_visible=12, n_hidden=5, seed=1):
-    da = dA(numpy_rng=np.random.RandomState(seed), n_visible=n_visible, n_hidden=n_hidden)
+def model(n_visible=12, n_hidden=5, seed=1, **kinds):
+    da = dA(numpy_rng=np.random.RandomState(seed), n_visible=n_visible, n_hidden=n_hidden, **kinds)
     for bias in da.params[1:]:
         noise = np.random.default_rng(seed).normal(size=bias.get_value().shape)
         bias.set_value(noise.astype(bias.dtype))
@@ -65,6 +65,22 @@ def test_costs_are_those_of_the_formula(report):
         assert units["most_active"] == np.argsort(-code.mean(axis=0)).tolist()
         share = np.histogram(code, bins=25, range=(0, 1))[0] / code.size
         np.testing.assert_allclose(units["histogram"], share, rtol=1e-5)
+
+
+def test_another_noise_and_another_cost(tmp_path, data_set):
+    datasets = data_set()
+    da = model(corruption="gaussian", reconstruction_cost="squared-error")
+    path = write_dA_report(tmp_path, {0.5: da}, datasets)
+    X = datasets[2][0].get_value().astype("float64")
+    W, _, b_prime = (p.get_value().astype("float64") for p in da.params)
+    z = by_hand(da, X)[0] @ W.T + b_prime
+    (described,) = read(path)["models"]
+    assert described["corruption"] == "gaussian"
+    cost = ((X - z) ** 2).sum(axis=1).mean()
+    assert described["test_cost"]["clean"] == pytest.approx(cost, rel=1e-5)
+    text = path.read_text(encoding="utf-8")
+    assert "normal noise of deviation 0.5 added" in text
+    assert "set to black" not in text
 
 
 def test_what_was_handed_over_is_kept(report):
