@@ -70,7 +70,7 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
         description="Train a denoising autoencoder for each corruption level and save its "
         "filters as a picture.",
         epilog="examples:\n"
-        "  python dA.py                                     the tutorial: 0 %% and 30 %% masking\n"
+        "  python dA.py                                     the tutorial: 0 % and 30 % masking\n"
         "  python dA.py --training-epochs 3 --dataset digits   a quick look, no download\n"
         "  python dA.py --corruption-level 0.5 --n-hidden 1000\n"
         "  python dA.py --corruption salt-and-pepper --output-folder salt\n"

@@ -87,10 +87,9 @@ class Checkpoints:
 
         Raises
         ------
-        OSError, RunFolderError
+        OSError
             If it cannot be written; the last one is still there.
         """
-        self._lock_again_if_removed()
         count = self._count + 1
         header = {"format": FORMAT, "version": VERSION, "count": count, **header}
         write_archive(self.folder / NAMES[count % 2], header, arrays)
@@ -100,6 +99,18 @@ class Checkpoints:
         """Remove the checkpoints, the newest last."""
         for count in (self._count + 1, self._count):
             (self.folder / NAMES[count % 2]).unlink(missing_ok=True)
+
+    def lock_again_if_removed(self) -> None:
+        """Make the folder again if somebody removed it: the run may still end well.
+
+        Raises
+        ------
+        OSError, RunFolderError
+            If it cannot be made, or another process is at work there by now.
+        """
+        if _identity(self.folder / LOCK) != self._identity:
+            self.release()
+            self._lock()
 
     def release(self) -> None:
         """Let others work in the folder."""
@@ -118,12 +129,6 @@ class Checkpoints:
                 "--output-folder"
             ) from None
         self._identity = _identity(path)
-
-    def _lock_again_if_removed(self):
-        """Make the folder again if somebody removed it: the run may still end well."""
-        if _identity(self.folder / LOCK) != self._identity:
-            self.release()
-            self._lock()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

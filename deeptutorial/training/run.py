@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
+from tqdm import tqdm
 
 from deeptutorial.datasets import label_values
 from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
@@ -91,7 +93,10 @@ class Run:
                 f"another --output-folder (or remove {self.folder / 'checkpoint_*.npz'})"
             )
         self._settings = _comparable(settings)
-        self._data = _sha256(datasets)
+        # Checksums and disks take their time and need no Python for it: training goes on meanwhile.
+        self._beside = ThreadPoolExecutor(1)
+        self._data = self._beside.submit(_sha256, datasets)
+        self._being_written: Future | None = None
         self._stages: list[Stage] = []
         self._kept: dict[str, object] = {}
         self._complaint = ""
@@ -112,11 +117,12 @@ class Run:
         **kept : list, dict, shared variable or other object with attributes
             What else changes in this stage. What a checkpoint has of it is put in place at once.
         """
+        prefix = f"{len(self._stages)} {name}"
         for i, variable in enumerate(changed_by(train)):
-            self._keep(f"{name}.{i}", variable)
+            self._keep(f"{prefix}.{i}", variable)
         for key, value in {"learning_rate": learning_rate, **kept}.items():
             if not isinstance(value, float | int):
-                self._keep(f"{name}.{key}", value)
+                self._keep(f"{prefix}.{key}", value)
         stage = Stage(self, name, learning_rate, self._position_of(name))
         self._stages.append(stage)
         if len(self._stages) == 1 and self._header is None:
@@ -125,23 +131,30 @@ class Run:
 
     def finish(self) -> None:
         """Say that everything is saved: the checkpoints are removed, and others may come."""
+        self.wait_for_checkpoint()
         self._checkpoints.remove()
         self._checkpoints.release()
 
     def write_checkpoint(self) -> None:
-        """Write a checkpoint; where that fails, say so and let the run go on."""
+        """Begin to write a checkpoint of what is now; training may go on meanwhile."""
+        self.wait_for_checkpoint()
         try:
-            self._checkpoints.write(*self._packed())
-            self._complaint = ""
+            self._checkpoints.lock_again_if_removed()
+            self._being_written = self._beside.submit(self._checkpoints.write, *self._packed())
         except (OSError, RunFolderError) as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                print(
-                    f"No checkpoint could be written ({error}); training goes on, and the last "
-                    "good one is kept",
-                    file=sys.stderr,
-                )
+            self._complain(error)
         self._last_written = time.monotonic()
+
+    def wait_for_checkpoint(self) -> None:
+        """Wait until the last one is written; where that fails, say so and let the run go on."""
+        if self._being_written is None:
+            return
+        try:
+            self._being_written.result()
+            self._complaint = ""
+        except OSError as error:
+            self._complain(error)
+        self._being_written = None
 
     def is_checkpoint_due(self) -> bool:
         """Tell whether the last one is too long ago."""
@@ -149,6 +162,7 @@ class Run:
 
     def kept_checkpoint(self) -> str:
         """Describe what is there after a failure, for a message; nothing if there is nothing."""
+        self.wait_for_checkpoint()
         return (
             f" (the last good checkpoint is kept in {self.folder})"
             if self._checkpoints.exist()
@@ -159,12 +173,21 @@ class Run:
         arrays: dict[str, np.ndarray] = {}
         header = {
             "settings": self._settings,
-            "data": self._data,
+            "data": self._data.result(),
             "stages": [stage.position() for stage in self._stages],
             "kept": {name: pack(value, name, arrays) for name, value in self._kept.items()},
         }
         arrays["costs"] = self._stages[-1].costs_so_far()
-        return header, arrays
+        return header, {name: array.copy() for name, array in arrays.items()}
+
+    def _complain(self, error: Exception):
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            tqdm.write(
+                f"No checkpoint could be written ({error}); training goes on, and the last good "
+                "one is kept",
+                file=sys.stderr,
+            )
 
     def _position_of(self, name: str) -> dict:
         """Return how far the stage that is about to begin has come in an earlier run."""
@@ -214,7 +237,7 @@ class Run:
                         f"{self.folder} holds a run with {name} = {found}, not {value}: resume it "
                         "with the same options, or choose another --output-folder"
                     )
-            if header["data"] != self._data:
+            if header["data"] != self._data.result():
                 raise RunFolderError(
                     f"{self.folder} holds a run on other data: resume it with the same ones, or "
                     "choose another --output-folder"
@@ -278,8 +301,7 @@ class Stage:
                 self.mean_cost(self._costs)
                 self._epoch, self._minibatch, self._costs = epoch + 1, 0, []
                 self._run.write_checkpoint()
-                if interrupt := self._interrupt():
-                    raise interrupt
+                self._raise(self._interrupt())
 
     def minibatches(self, n_train_batches: int, costs: list) -> Iterator[int]:
         """Count through the minibatches of an epoch that are left.
@@ -309,8 +331,7 @@ class Stage:
             if interrupt or self._run.is_checkpoint_due():
                 self.mean_cost(costs)
                 self._run.write_checkpoint()
-            if interrupt:
-                raise interrupt
+            self._raise(interrupt)
 
     def mean_cost(self, costs: Sequence[float]) -> float:
         """Average the costs of an epoch's minibatches, in float64.
@@ -337,6 +358,11 @@ class Stage:
         except DivergenceError as error:
             raise DivergenceError(f"{error}{self._run.kept_checkpoint()}") from None
         return mean
+
+    def _raise(self, interrupt: KeyboardInterrupt | None):
+        if interrupt:
+            self._run.wait_for_checkpoint()
+            raise interrupt
 
     def costs_so_far(self) -> np.ndarray:
         """Return the costs of the epoch's minibatches until now."""

