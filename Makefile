@@ -1,6 +1,7 @@
 # make run    sets up .venv where there is none, and trains: python dA.py
 # make test   sets up .venv where there is none, and runs the tests
 # make lint   checks style and layout
+# make docs   builds the reading companion, build/docs/html/index.html (extra .[docs])
 # make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
 #
 # Variables: PYTHON (to make .venv with), VENV (its folder), ARGS (options for dA.py or pytest), e.g.
@@ -10,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: run test lint bench
+.PHONY: run test lint docs bench
 
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
@@ -21,6 +22,11 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+docs: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(VENV)/bin/python -m sphinx -W -q -b html -d build/docs/doctrees docs build/docs/html
+	@echo "The companion is in build/docs/html/index.html"
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

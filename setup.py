@@ -33,6 +33,9 @@ setup(
     extras_require={
         "test": ["pytest>=8"],
         "lint": ["ruff>=0.14"],
+        # The reading companion: a site of Markdown pages and notebooks, formulas as MathML.
+        # ipykernel 7 prints a warning about its transport at each start.
+        "docs": ["sphinx>=8.1", "myst-nb>=1.2", "furo", "latex2mathml>=3.77", "ipykernel>=6.29,<7"],
         "bench": ["torch", "jax", "matplotlib>=3.8", "threadpoolctl>=3"],
     },
 )
