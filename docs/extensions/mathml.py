@@ -7,9 +7,9 @@ from sphinx.util.math import get_node_equation_number
 
 
 def mathml(node: nodes.Node, display: str) -> str:
-    """Translate the LaTeX of a node; a command that is not understood ends the build."""
+    """Translate the LaTeX of a node; what is not understood ends the build."""
     markup = convert(node.astext(), display=display)
-    if "\\" in markup:
+    if "\\" in markup or "<mi>&</mi>" in markup:
         raise ExtensionError(f"latex2mathml does not understand all of: {node.astext()}")
     return markup
 

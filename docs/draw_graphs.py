@@ -1,0 +1,240 @@
+"""Draw the graphs of the companion's page on rewrites, with graphviz.
+
+From the top of a clone, with graphviz's ``dot`` installed::
+
+    python docs/draw_graphs.py
+
+compiles the functions that the page talks about and writes each one's graph to docs/graphs/, as
+graphviz reads it (``.dot``) and as a picture (``.svg``, with the checksum of the first in it, so
+that a test notices when they are out of date). Constants of no consequence and the turning of a
+vector into a row are left out; elementwise operations that PyTensor has fused are shown as one
+formula, ``i0``, ``i1``, … being what comes in, from the left.
+"""
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.mode import get_default_mode
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import toposort
+from pytensor.scalar.basic import Cast, Composite
+from pytensor.tensor.basic import ScalarFromTensor
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.shape import SpecifyShape
+
+from deeptutorial import HiddenLayer, dA
+from deeptutorial.compile.modes import layer_step_mode
+
+GRAPHS = Path(__file__).parent / "graphs"
+INFIX = {"add": "+", "sub": "−", "mul": "·", "true_div": "/"}
+FUSED = ("DenoisingStep", "LayerStep", "LayerProduct")
+
+
+def graphs() -> dict[str, str]:
+    """Return each graph, by the name of its file, in graphviz's language."""
+    with pytensor.config.change_flags(floatX="float32"):
+        return _denoising_graphs() | _layer_graphs()
+
+
+def _denoising_graphs() -> dict[str, str]:
+    x = pt.tensor("x", shape=(20, 784))
+    da = dA(np.random.RandomState(123), input=x)
+    cost, updates = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
+
+    def compiled(mode):
+        return _outputs(pytensor.function([x], cost, updates=updates, mode=mode))
+
+    mode = get_default_mode()
+    return {
+        "written": _dot({"what it returns": cost}),
+        "denoising-before": _dot(compiled(mode.excluding("deeptutorial"))),
+        "denoising-after": _dot(compiled(mode)),
+    }
+
+
+def _layer_graphs() -> dict[str, str]:
+    """Two layers of a network; what comes down to them from above is an input here, ``d``."""
+    x, d = pt.tensor("x", shape=(20, 784)), pt.tensor("d", shape=(20, 500))
+    rng = np.random.RandomState(123)
+    lower = HiddenLayer(rng, x, 784, 500, activation=pt.sigmoid)
+    upper = HiddenLayer(rng, lower.output, 500, 500, activation=pt.sigmoid)
+    params = [*lower.params, *upper.params]
+    for param, name in zip(params, ("W₁", "b₁", "W₂", "b₂"), strict=True):
+        param.name = name
+    gradients = pt.grad(None, params, known_grads={upper.output: d})
+    updates = [(p, p - 0.1 * g) for p, g in zip(params, gradients, strict=True)]
+
+    def compiled(mode):
+        return _outputs(pytensor.function([x, d], upper.output, updates=updates, mode=mode))
+
+    return {
+        "layer-before": _dot(compiled(get_default_mode().excluding("deeptutorial"))),
+        "layer-after": _dot(compiled(layer_step_mode())),
+    }
+
+
+def _outputs(function) -> dict[str, Variable]:
+    """Return the outputs of a compiled graph by name: what it returns, and its new values."""
+    fgraph = function.maker.fgraph
+    named = {}
+    for place, output in enumerate(fgraph.outputs):
+        source = fgraph.update_mapping.get(place)
+        named["what it returns" if source is None else f"new {_name(fgraph.inputs[source])}"] = (
+            output
+        )
+    return named
+
+
+def _name(variable: Variable) -> str:
+    return (variable.name or "?").replace("b_prime", "b′")
+
+
+# ---- a graph in graphviz's language
+
+
+def _dot(outputs: dict[str, Variable]) -> str:
+    lines: list[str] = []
+    names: dict[Variable, str] = {}
+
+    def add(label: str, kind: str) -> str:
+        name = f"n{len(lines)}"
+        shape = "box" if kind != "value" else "plain"
+        label = label.replace('"', "'").replace("\n", "\\n")
+        lines.append(f'{name} [label="{label}", class="{kind}", shape={shape}];')
+        return name
+
+    edges: list[str] = []
+    for node in toposort(list(outputs.values())):
+        if _is_passed_through(node):
+            continue
+        here = add(*_described(node))
+        for output in node.outputs:
+            names[output] = here
+        for variable in node.inputs:
+            variable = _seen_through(variable)
+            if isinstance(variable, Constant) and _is_left_out(node, variable):
+                continue
+            if variable not in names:
+                names[variable] = (
+                    add(_value(variable), "value")
+                    if isinstance(variable, Constant)
+                    else add(_name(variable), "noise" if variable.name == "coins" else "input")
+                )
+            edges.append(f"{names[variable]} -> {here};")
+    for label, variable in outputs.items():
+        variable = _seen_through(variable)
+        edges.append(f"{names[variable]} -> {add(label, 'output')};")
+    head = (
+        'ordering="in"; ranksep=0.3; nodesep=0.2; '
+        'node [fontname="Helvetica", fontsize=12, margin="0.12,0.05", height=0.4];'
+    )
+    return "\n".join(["digraph {", head, *lines, *edges, "}", ""])
+
+
+def _is_passed_through(node) -> bool:
+    op = node.op
+    return (isinstance(op, DimShuffle) and list(op.shuffle) == sorted(op.shuffle)) or isinstance(
+        op, ScalarFromTensor | SpecifyShape
+    )
+
+
+def _seen_through(variable: Variable) -> Variable:
+    while variable.owner is not None and _is_passed_through(variable.owner):
+        variable = variable.owner.inputs[0]
+    return variable
+
+
+def _is_left_out(node, constant: Constant) -> bool:
+    """Shapes and axes say little; a number that is calculated with, or a probability, does."""
+    kind = getattr(getattr(constant.data, "dtype", None), "kind", None)
+    return kind != "f" or type(node.op).__name__ in FUSED
+
+
+def _value(constant: Constant) -> str:
+    return f"{constant.data.item():.4g}" if constant.data.size == 1 else "constant"
+
+
+def _described(node) -> tuple[str, str]:
+    """Return what is written into the box of a node, and its kind."""
+    op = node.op
+    name = type(op).__name__
+    if name in FUSED:
+        return name, "fused"
+    if name == "CoinFlips":
+        return "CoinFlips", "noise"
+    if isinstance(op, Dot):
+        return "dot", "product"
+    if isinstance(op, Sum):
+        return "sum" if op.axis is None else f"sum, axis {', '.join(map(str, op.axis))}", "other"
+    if isinstance(op, DimShuffle):
+        return "transpose", "other"
+    if isinstance(op, Elemwise):
+        scalar_op = op.scalar_op
+        if isinstance(scalar_op, Composite):
+            return "\n".join(_formulas(scalar_op.fgraph)), "elementwise"
+        return _shortened(str(scalar_op)), "elementwise"
+    return _shortened(re.sub(r"{.*", "", str(op))), "other"
+
+
+def _shortened(name: str) -> str:
+    return {"neg": "−", "true_div": "/", "Mul": "·", "Add": "+"}.get(name, name)
+
+
+def _formulas(fgraph) -> Iterable[str]:
+    """Write the outputs of a fused operation, what they have in common once."""
+    names = {variable: f"i{place}" for place, variable in enumerate(fgraph.inputs)}
+
+    def write(variable: Variable, outermost: bool = False) -> str:
+        if variable in names:
+            return names[variable]
+        if isinstance(variable, Constant):
+            return f"{variable.data.item():.4g}".replace("-", "−")
+        op, arguments = variable.owner.op, variable.owner.inputs
+        if isinstance(op, Cast):
+            return write(arguments[0], outermost)
+        name = (op.name or type(op).__name__).lower()
+        if name in INFIX:
+            parts = list(map(write, arguments))
+            text = f" {INFIX[name]} ".join(parts)
+            if outermost and len(text) > 50:
+                return f" {INFIX[name]}\n".join(parts)
+            return text if outermost else f"({text})"
+        if name == "neg":
+            return "−" + write(arguments[0])
+        return f"{name}({', '.join(write(a, outermost=True) for a in arguments)})"
+
+    return [write(output, outermost=True) for output in fgraph.outputs]
+
+
+# ---- pictures
+
+
+def digest(dot: str) -> str:
+    """Return the checksum that a picture of this graph has in it."""
+    return hashlib.sha256(dot.encode()).hexdigest()[:16]
+
+
+def draw(dot: str, run: Callable = subprocess.run) -> str:
+    """Let graphviz lay a graph out; colours and fonts are left to the page's style sheet."""
+    svg = run(["dot", "-Tsvg"], input=dot, capture_output=True, text=True, check=True).stdout
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<!--.*?-->\n|<title>.*?</title>\n", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' (?:fill|stroke|font-family|id|xmlns|xmlns:xlink)="[^"]*"', "", svg)
+    svg = re.sub(r'<polygon points="[^"]*"/>\n', "", svg, count=1)  # the white ground
+    svg = re.sub(r'width="(\d+)pt" height="\d+pt"', r'width="\1"', svg, count=1)
+    return f"<!-- of the graph {digest(dot)} -->\n<div class='symbolic-graph'>{svg.strip()}</div>\n"
+
+
+if __name__ == "__main__":
+    GRAPHS.mkdir(exist_ok=True)
+    for name, dot in graphs().items():
+        (GRAPHS / f"{name}.dot").write_text(dot, encoding="utf-8")
+        (GRAPHS / f"{name}.svg").write_text(draw(dot), encoding="utf-8")
+        print(f"docs/graphs/{name}.svg")
