@@ -11,7 +11,7 @@ def mathml(node: nodes.Node, display: str) -> str:
     markup = convert(node.astext(), display=display)
     if "\\" in markup or "<mi>&</mi>" in markup:
         raise ExtensionError(f"latex2mathml does not understand all of: {node.astext()}")
-    return markup
+    return markup.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # a relation, with its spaces
 
 
 def visit_inline(translator, node):
