@@ -119,7 +119,7 @@ def _page(figures: dict, W: np.ndarray, X: np.ndarray, image_shape: tuple[int, .
             "0.05 whatever is shown, and saturated if it is within 0.05 of 0 or 1 nine times in "
             "ten.",
             table(
-                ("", *(f"layer {i}" for i in range(len(layers)))),
+                ("", *(f"layer\u00a0{i}" for i in range(len(layers)))),
                 [
                     ("hidden units", *(layer["n_hidden"] for layer in layers)),
                     (
