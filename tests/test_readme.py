@@ -1,0 +1,192 @@
+"""Every command and every piece of Python in README.md, and every command of the companion.
+
+The two scripts are really run, on a small data set and for one epoch. The options of what takes
+longer, studies and benchmarks, are given to its own parser. `make` says what it would do, and that
+is looked at in turn. A command of a kind that is not known here fails, so that none is left out.
+"""
+
+import argparse
+import ast
+import importlib.metadata
+import importlib.util
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytest
+from PIL import Image
+
+import deeptutorial
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAMS = ("python", "make", "pip", "deeptutorial")
+
+SHORTENED = {  # options that are added to a script's own, and win
+    "dA.py": "--training-epochs 1 --n-hidden 8",
+    "SdA.py": "--training-epochs 1 --pretraining-epochs 1 --batch-size 4",
+}
+
+
+def blocks(text):
+    """Yield (language, lines) of the code blocks of a page, fenced and indented ones."""
+    for fence in re.finditer(r"^```(\S*)[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        yield fence[1], fence[2].splitlines()
+    without = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for block in re.finditer(r"(?<=\n\n)(?: {4}.*\n)+", without):
+        yield "console", [line[4:] for line in block[0].splitlines()]
+
+
+def commands():
+    """Return the commands of all pages, each once: those in blocks, and those in the text."""
+    found = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lines = [
+            line.removeprefix("$ ")
+            for language, block in blocks(text)
+            if language in ("", "console", "bash", "sh", "shell")
+            for line in "\n".join(block).replace("\\\n", " ").splitlines()
+        ]
+        without_blocks = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        lines += re.findall(rf"`((?:{'|'.join(PROGRAMS)}) [^`]+)`", without_blocks)
+        for line in lines:
+            command = shlex.join(shlex.split(line, comments=True))
+            if command:
+                found.setdefault(command, page.name)
+    return found
+
+
+COMMANDS = commands()
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Go to an empty folder, with a small data set, and pictures in the home folder."""
+    rng = np.random.default_rng(0)
+    y = np.arange(140) % 3
+    x = (rng.random((3, 28, 28)) > 0.5)[y] * 0.8 + rng.random((140, 28, 28)) * 0.2
+    np.savez(tmp_path / "small.npz", x=x.astype("float32"), y=y)
+    home = tmp_path / "home"
+    (home / "pictures").mkdir(parents=True)
+    for k, image in enumerate(x[:60]):
+        Image.fromarray((image * 255).astype("uint8")).save(home / "pictures" / f"{k}.png")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    with pytensor.config.change_flags(floatX="float32"):
+        yield tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command, elsewhere, monkeypatch, capsys):
+    try:
+        check(command, monkeypatch)
+    except Exception as error:
+        shown = capsys.readouterr().err
+        raise AssertionError(f"{COMMANDS[command]} says `{command}`: {error}\n{shown}") from error
+
+
+def check(command, monkeypatch):
+    program, *options = shlex.split(command)
+    program = Path(program).name
+    if program == "make":
+        check_make(options, monkeypatch)
+    elif program == "pip":
+        check_pip(options)
+    elif program == "python" and options[0] == "-m":
+        check_module(*options[1:], monkeypatch=monkeypatch)
+    elif program == "python" and options[0] in SHORTENED:
+        run_script(*options, monkeypatch=monkeypatch)
+    elif program == "python" and options[0].endswith(".py"):
+        ast.parse((ROOT / options[0]).read_text(encoding="utf-8"))
+    else:
+        raise LookupError("no test knows how to check that")
+
+
+def check_make(options, monkeypatch):
+    """Ask make what it would do, and check that."""
+    asked = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if asked.returncode != 0:
+        raise RuntimeError(asked.stderr)
+    for line in asked.stdout.splitlines():
+        if re.match(r"\S*/bin/python \S", line):
+            check(line, monkeypatch)
+
+
+def check_pip(options):
+    """Check what is installed: this folder, with extras that there are."""
+    what = re.fullmatch(r"\.(?:\[(.+)\])?", options[-1])
+    if options[0] != "install" or what is None:
+        raise ValueError("not an installation of this project")
+    there = importlib.metadata.metadata("deeptutorial").get_all("Provides-Extra") or []
+    missing = set(filter(None, (what[1] or "").split(","))) - set(there)
+    if missing:
+        raise LookupError(f"no such extra: {missing}")
+
+
+class Parsed(Exception):
+    """The options are right; what would come now takes too long."""
+
+
+def check_module(name, *options, monkeypatch):
+    """Give the options to a module's own parser, and stop there."""
+    if name in ("pip", "pytest", "sphinx"):  # not ours, and installed by the Makefile
+        return
+    if importlib.util.find_spec(name) is None:
+        raise LookupError(f"there is no module {name}")
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(self, *arguments):
+        raise Parsed(parse(self, *arguments))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", [name, *options])
+    with pytest.raises(Parsed):
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def run_script(name, *options, monkeypatch):
+    """Run a script to its end, shortened, on the data set that it names or on a small one."""
+    if "--resume" in options:  # there must be something to go on from
+        run_script(name, *(o for o in options if o != "--resume"), monkeypatch=monkeypatch)
+    arguments = [*options, *SHORTENED[name].split()]
+    if name == "SdA.py" and "--hidden-layers-sizes" not in options:
+        arguments += ["--hidden-layers-sizes", "9", "8"]
+    named = options[options.index("--dataset") + 1] if "--dataset" in options else "auto"
+    if named in ("auto", "mnist", "digits"):
+        arguments += ["--dataset", "small.npz"]
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / name), run_name="__main__")
+    if ended.value.code != 0:
+        raise RuntimeError(f"status {ended.value.code}")
+
+
+def test_the_commands_are_found():
+    assert {"make run", "make test", "python dA.py", "pip install ."} <= set(COMMANDS)
+
+
+def test_python_in_the_readme(monkeypatch):
+    """All pieces, one after the other; 70 000 drawn digits in the place of MNIST."""
+    load = deeptutorial.load_data
+    monkeypatch.setattr(deeptutorial, "load_data", lambda _: load("digits"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pieces = ["\n".join(lines) for language, lines in blocks(text) if language == "python"]
+    assert pieces
+    names = {}
+    with pytensor.config.change_flags(floatX="float32"):
+        for piece in pieces:
+            exec(compile(piece, "README.md", "exec"), names)
+        costs = names["costs"]
+        assert len(costs) == 2500
+        assert np.mean(costs[-100:]) < 0.7 * np.mean(costs[:100])
