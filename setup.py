@@ -31,7 +31,8 @@ setup(
         "filelock>=3.13",  # two processes at the same files; PyTensor needs it too
     ],
     extras_require={
-        "test": ["pytest>=8"],
+        "sklearn": ["scikit-learn>=1.6"],  # for deeptutorial.estimator
+        "test": ["pytest>=8", "scikit-learn>=1.6"],
         "lint": ["ruff>=0.14"],
         # The reading companion: a site of Markdown pages and notebooks, formulas as MathML.
         # ipykernel 7 prints a warning about its transport at each start.

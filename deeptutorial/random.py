@@ -44,6 +44,15 @@ class RandomStreams:
         if seed < 0:
             raise ValueError(f"seed must not be negative, got {seed}")
         self._seeds = np.random.SeedSequence(int(seed))
+        self._states: list[SharedVariable] = []  # of all draws, in the order of their seeds
+
+    def seed(self, seed: int) -> None:
+        """Start all draws that were asked for so far anew, as if this had been the first seed."""
+        self._seeds = np.random.SeedSequence(int(seed))
+        for state in self._states:
+            is_coins = isinstance(state, TensorVariable)
+            first = _first_state if is_coins else np.random.default_rng
+            state.set_value(first(self._spawn()), borrow=True)
 
     def binomial(self, size=None, n=1, p=0.5, dtype: str = "int64") -> TensorVariable:
         """Draw how many of `n` trials succeed, each with probability `p`.
@@ -67,7 +76,7 @@ class RandomStreams:
         p = _in_floatX(p)
         if isinstance(n, int) and n == 1 and p.ndim == 0 and size is not None:
             # Many times cheaper than a binomial, and what a dA draws at every step.
-            state = pytensor.shared(self._spawn().generate_state(2, np.uint64), name="coins")
+            state = self._kept(pytensor.shared(_first_state(self._spawn()), name="coins"))
             return self._updated(state, CoinFlips(dtype)(state, size, p))
         rng = self._rng()
         return pt.cast(self._updated(rng, rng.binomial(n, p, size=size)), dtype)
@@ -89,7 +98,11 @@ class RandomStreams:
         return seed
 
     def _rng(self):
-        return shared_rng(np.random.default_rng(self._spawn()), borrow=True)
+        return self._kept(shared_rng(np.random.default_rng(self._spawn()), borrow=True))
+
+    def _kept(self, state: SharedVariable) -> SharedVariable:
+        self._states.append(state)
+        return state
 
     def _updated(self, state: SharedVariable, outputs: Sequence[Variable]) -> TensorVariable:
         """Let a generator move on at each call of a function with its draw; return the draw."""
@@ -147,6 +160,10 @@ class CoinFlips(Op):
         state, size, p = inputs
         output_storage[0][0] = next_state(state)
         output_storage[1][0] = flip_coins(state, tuple(size), float(p)).astype(self.dtype)
+
+
+def _first_state(seed: np.random.SeedSequence) -> np.ndarray:
+    return seed.generate_state(2, np.uint64)
 
 
 def next_state(state: np.ndarray) -> np.ndarray:

@@ -38,6 +38,19 @@ def test_distribution(kind):
 
 
 @pytest.mark.parametrize("kind", DRAWS)
+def test_seeding_anew_is_as_if_from_the_start(kind):
+    streams, fresh = RandomStreams(1), RandomStreams(2)
+    first, second = DRAWS[kind](streams), DRAWS[kind](streams)
+    draw = pytensor.function([], [first, second])
+    draw()
+    streams.seed(2)
+    expected = [DRAWS[kind](fresh) for _ in range(2)]
+    np.testing.assert_array_equal(draw(), pytensor.function([], expected)())
+    again = [DRAWS[kind](streams).eval(), DRAWS[kind](fresh).eval()]
+    np.testing.assert_array_equal(*again)
+
+
+@pytest.mark.parametrize("kind", DRAWS)
 def test_fresh_at_each_call_and_reproducible(kind):
     throw = pytensor.function([], DRAWS[kind](RandomStreams(5)))
     again = pytensor.function([], DRAWS[kind](RandomStreams(5)))

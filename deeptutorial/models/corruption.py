@@ -1,17 +1,20 @@
 """Corruption of an input, equation (1) of the dA: the kinds of noise of Vincent et al. (2010)."""
 
+import math
 from collections.abc import Callable
 
 import pytensor
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.models.checks import checked_number
 from deeptutorial.random import RandomStreams
 
 __all__ = [
     "CORRUPTIONS",
     "Corruption",
     "checked_corruption",
+    "checked_level",
     "gaussian",
     "masking",
     "salt_and_pepper",
@@ -49,6 +52,12 @@ def gaussian(
 
 CORRUPTIONS = {"masking": masking, "salt-and-pepper": salt_and_pepper, "gaussian": gaussian}
 """The kinds by name, as `dA` takes them."""
+
+
+def checked_level(corruption_level: Level, corruption: Corruption) -> Level:
+    """Return a level as `checked_number` does: a probability, or for other noise a strength."""
+    highest = 1 if corruption in ("masking", "salt-and-pepper") else math.inf
+    return checked_number("corruption_level", corruption_level, 0, highest)
 
 
 def checked_corruption(corruption: Corruption) -> Corruption:

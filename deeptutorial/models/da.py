@@ -19,7 +19,12 @@ from deeptutorial.models.checks import (
     draw_seed,
     shared_in_floatX,
 )
-from deeptutorial.models.corruption import CORRUPTIONS, Corruption, checked_corruption
+from deeptutorial.models.corruption import (
+    CORRUPTIONS,
+    Corruption,
+    checked_corruption,
+    checked_level,
+)
 from deeptutorial.models.model_files import build_model, write_model
 from deeptutorial.random import RandomStreams
 
@@ -180,8 +185,7 @@ class dA:
         TensorVariable
             Same shape.
         """
-        highest = 1 if self.corruption in ("masking", "salt-and-pepper") else math.inf
-        corruption_level = checked_number("corruption_level", corruption_level, 0, highest)
+        corruption_level = checked_level(corruption_level, self.corruption)
         if isinstance(corruption_level, float) and corruption_level == 0:
             return input
         corrupt = self.corruption if callable(self.corruption) else CORRUPTIONS[self.corruption]
