@@ -1,6 +1,7 @@
 # make run    sets up .venv where there is none, and trains: python dA.py
 # make test   sets up .venv where there is none, and runs the tests
 # make lint   checks style and layout
+# make drill  kills runs, fills disks, breaks files: prints what was survived; takes minutes
 # make docs   builds the reading companion, build/docs/html/index.html (extra .[docs])
 # make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
 #
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: run test lint docs bench
+.PHONY: run test lint drill docs bench
 
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
@@ -22,6 +23,9 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+drill: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.faults.drill $(ARGS)
 
 docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

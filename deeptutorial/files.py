@@ -24,10 +24,11 @@ def replacing(path: Path) -> Iterator[Path]:
     OSError
         Where the folder or the disk does not let it; `path` is then what it was before.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         with open(temporary, "rb+") as file:
@@ -35,11 +36,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.filename is None:  # a full disk, say; which one?
-            error.filename = str(path)
+        error.filename, error.filename2 = str(path), None  # nobody knows of the temporary one
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            with suppress(OSError):  # the folder may be gone, or not writable any more
+                temporary.unlink()
 
 
 def _sync_folder(folder: Path):
