@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytensor
 import pytest
+import sklearn.datasets
 from PIL import Image
 
 import deeptutorial
@@ -177,9 +178,12 @@ def test_the_commands_are_found():
 
 
 def test_python_in_the_readme(monkeypatch):
-    """All pieces, one after the other; 70 000 drawn digits in the place of MNIST."""
-    load = deeptutorial.load_data
+    """All pieces, one after the other; drawn digits in the place of MNIST, and few of sklearn's."""
+    load, load_few = deeptutorial.load_data, sklearn.datasets.load_digits
     monkeypatch.setattr(deeptutorial, "load_data", lambda _: load("digits"))
+    monkeypatch.setattr(
+        sklearn.datasets, "load_digits", lambda **options: [a[:300] for a in load_few(**options)]
+    )
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pieces = ["\n".join(lines) for language, lines in blocks(text) if language == "python"]
     assert pieces
