@@ -1,10 +1,29 @@
 """What the package is and needs; `pip install .` reads it."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
+
+
+class BuildWithScripts(build_py):
+    """Takes the tutorial's scripts along, for `deeptutorial train`.
+
+    They lie at the top of a clone, where a reader finds them; in site-packages, modules of those
+    names at the top would be rude.
+    """
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib, "deeptutorial", "scripts")
+            folder.mkdir(parents=True, exist_ok=True)
+            for script in ("dA.py", "SdA.py"):
+                shutil.copy(HERE / script, folder)
+
 
 setup(
     name="deeptutorial",
@@ -16,6 +35,8 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["deeptutorial", "deeptutorial.*"]),
+    cmdclass={"build_py": BuildWithScripts},
+    entry_points={"console_scripts": ["deeptutorial = deeptutorial.commands:main"]},
     package_data={"deeptutorial.report": ["page.css"]},
     install_requires=[
         # The graphs and their compilers. 3.0.7 is the newest for Python 3.11.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytensor
 
+from deeptutorial.archives import ArchiveError
 from deeptutorial.datasets import DatasetError
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.training import (
@@ -17,11 +18,23 @@ from deeptutorial.training import (
     terminate_by_exception,
 )
 
-__all__ = ["RECIPES", "SdA_options", "dA_options", "run_script"]
+__all__ = ["RECIPES", "OneLineParser", "SdA_options", "UsageError", "dA_options", "run_script"]
 
 
-def run_script(main: Callable[..., None], options: dict) -> int:
+class UsageError(ValueError):
+    """Options that do not go together."""
+
+
+def run_script(main: Callable[..., None], options: dict, name: str | None = None) -> int:
     """Call a script's main function and turn what goes wrong into one line and a status.
+
+    Parameters
+    ----------
+    main : callable
+    options : dict
+        Its arguments.
+    name : str, optional
+        What the line begins with; None takes the name of the script.
 
     Returns
     -------
@@ -41,16 +54,16 @@ def run_script(main: Callable[..., None], options: dict) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except DivergenceError as error:
-        return _complain(error, 1)
-    except (DatasetError, RunFolderError, OSError) as error:
-        return _complain(error, 2)
+        return _complain(name, error, 1)
+    except (ArchiveError, DatasetError, RunFolderError, UsageError, OSError) as error:
+        return _complain(name, error, 2)
     except MemoryError as error:
-        return _complain(f"not enough memory: {error}", 2)
+        return _complain(name, f"not enough memory: {error}", 2)
     return 0
 
 
-def _complain(message: object, status: int) -> int:
-    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+def _complain(name: str | None, message: object, status: int) -> int:
+    print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
     return status
 
 
@@ -65,7 +78,7 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
     arguments : sequence of str, optional
         None takes them from the command line.
     """
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="dA.py",
         description="Train a denoising autoencoder for each corruption level and save its "
         "filters as a picture.",
@@ -130,7 +143,7 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
     fast = "  ".join(
         f"--{name.replace('_', '-')} {value:g}" for name, value in RECIPES["fast"].items()
     )
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="SdA.py",
         description="Pre-train a stack of denoising autoencoders layer by layer, fine-tune it "
         "as a classifier, and save its filters, its learning curve and its mistakes as pictures.",
@@ -236,7 +249,7 @@ def _as_arguments(parsed: argparse.Namespace, corruption_levels: Sequence[float]
     return options
 
 
-class _OneLineParser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Complains in one line, and knows the options that the scripts have in common."""
 
     def error(self, message: str):

@@ -21,7 +21,7 @@ if __name__ == "__main__":  # the workers import this file
     X = X.astype("float32") / 16
 
     pipeline = make_pipeline(
-        DenoisingAutoencoder(n_hidden=200, n_epochs=10, random_state=0),
+        DenoisingAutoencoder(n_hidden=200, n_epochs=60, random_state=0),
         LogisticRegression(max_iter=1000),
     )
     levels = [0.0, 0.1, 0.2, 0.3, 0.5]

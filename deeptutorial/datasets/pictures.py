@@ -1,6 +1,7 @@
 """A user's own pictures: a folder of image files, or arrays in an ``.npz``."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -15,21 +16,23 @@ from deeptutorial.datasets.arrays import (
 )
 from deeptutorial.datasets.errors import DatasetError
 
-__all__ = ["find_pictures", "read_npz", "read_picture_folder"]
+__all__ = ["find_pictures", "is_picture", "read_npz", "read_picture", "read_picture_folder"]
 
 
 def find_pictures(folder: Path) -> list[Path]:
     """Return the image files in a folder and in its sub-folders, sorted, hidden ones left out."""
-    suffixes = {
-        suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN
-    }
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes
+        if is_picture(path)
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def is_picture(path: Path) -> bool:
+    """Tell by its name whether a file is a picture that Pillow can read."""
+    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
 
 
 def read_picture_folder(folder: Path) -> Dataset:
@@ -50,7 +53,7 @@ def read_picture_folder(folder: Path) -> Dataset:
         raise DatasetError(
             f"{folder}: neither the four MNIST files nor any picture that Pillow can read"
         )
-    pixels = [_read_picture(path) for path in paths]
+    pixels = [read_picture(path) for path in paths]
     size = pixels[0].shape[:2]
     for path, picture in zip(paths, pixels, strict=True):
         if picture.shape[:2] != size:
@@ -78,8 +81,23 @@ def _described(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]} pixels"
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    """Return float32 in [0, 1) of shape (height, width), or (height, width, 3) for colour."""
+def read_picture(path: Path | BinaryIO, name: str | None = None) -> np.ndarray:
+    """Return float32 in [0, 1) of shape (height, width), or (height, width, 3) for colour.
+
+    What is transparent is taken as white.
+
+    Parameters
+    ----------
+    path : path or binary file
+    name : str, optional
+        What it is called in a message; None takes the path.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read.
+    """
+    name = name or str(path)
     try:
         with Image.open(path) as picture:
             if picture.mode.startswith("I"):  # 16 bits; some formats hand them over as 32
@@ -99,9 +117,9 @@ def _read_picture(path: Path) -> np.ndarray:
                 return to_unit_interval(colours[:, :, 0])
             return to_unit_interval(colours)
     except Image.DecompressionBombError as error:
-        raise DatasetError(f"{path}: too large ({error})") from error
+        raise DatasetError(f"{name}: too large ({error})") from error
     except Exception as error:  # a damaged picture can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as a picture ({error})") from error
+        raise DatasetError(f"{name}: cannot be read as a picture ({error})") from error
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

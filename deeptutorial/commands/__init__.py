@@ -1,0 +1,50 @@
+"""The command `deeptutorial`: training from the shell, and what comes after it."""
+
+import argparse
+from collections.abc import Sequence
+from importlib import metadata
+
+from deeptutorial.cli import OneLineParser, run_script
+from deeptutorial.commands import denoise, encode, filters, info, report, train
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the commands.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        None takes them from the command line.
+
+    Returns
+    -------
+    int
+        The exit status, as `run_script` has it.
+    """
+    parser = OneLineParser(
+        prog="deeptutorial",
+        description="Train denoising autoencoders, and use them on your own pictures.",
+        epilog="examples:\n"
+        "  deeptutorial train dA --dataset ~/pictures --batch-size 10\n"
+        "  deeptutorial info dA_plots/dA_corruption_30.npz\n"
+        "  deeptutorial denoise dA_plots/dA_corruption_30.npz ~/noisy --output ~/clean\n"
+        "\n"
+        "deeptutorial COMMAND --help tells more of each.\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (train, info, filters, encode, denoise, report):
+        command.add_to(commands)
+    options = vars(parser.parse_args(arguments))
+    run = options.pop("run")
+    return run_script(run, options, name=f"deeptutorial {run.__name__}")
+
+
+def _version() -> str:
+    try:
+        return f"deeptutorial {metadata.version('deeptutorial')}"
+    except metadata.PackageNotFoundError:
+        return "deeptutorial, not installed"

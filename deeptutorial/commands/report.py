@@ -1,0 +1,85 @@
+"""`deeptutorial report`: the page that a run ends with, of models that are there already."""
+
+import argparse
+
+import numpy as np
+
+from deeptutorial.cli import UsageError
+from deeptutorial.commands.inputs import load
+from deeptutorial.datasets import DatasetError, label_values, load_data
+from deeptutorial.models import SdA, dA
+from deeptutorial.report import write_dA_report, write_SdA_report
+
+__all__ = ["add_to", "report"]
+
+USUAL_LEVEL = 0.3
+
+
+def add_to(commands) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser(
+        "report",
+        help="a page about trained models, as a run of the scripts ends with",
+        description="Measure one dA or more, or one stack of them, on the test set of a data set, "
+        "and write report.html, one page that needs no network, and the figures behind it in "
+        "report.json. What only the training knew, learning curves and times, is left out.",
+        epilog="examples:\n"
+        "  deeptutorial report dA_plots/dA_corruption_30.npz --dataset mnist\n"
+        "  deeptutorial report dA_plots/dA_corruption_0.npz --corruption-level 0 \\\n"
+        "      dA_plots/dA_corruption_30.npz --corruption-level 0.3\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="files that dA.py has saved, or one of SdA.py"
+    )
+    parser.add_dataset()
+    parser.add_corruption_levels(
+        f"that a dA was trained with; give it once for each (default, for a single one: "
+        f"{USUAL_LEVEL})"
+    )
+    parser.add_output_folder("report")
+    parser.set_defaults(run=report)
+
+
+def report(
+    models: list[str], dataset: str, corruption_levels: list[float] | None, output_folder: str
+) -> None:
+    """Write a page about models, and print where it is."""
+    loaded = [load(path) for path in models]
+    stacks = [model for model in loaded if isinstance(model, SdA)]
+    datasets = load_data(dataset)
+    for path, model in zip(models, loaded, strict=True):
+        _check_that_it_fits(path, model, dataset, datasets)
+    if stacks:
+        if len(loaded) > 1 or corruption_levels:
+            raise UsageError("a stack has a report of its own: name one SdA and no level")
+        page = write_SdA_report(output_folder, stacks[0], datasets)
+    else:
+        levels = corruption_levels or [USUAL_LEVEL]
+        if len(levels) != len(loaded) or len(set(levels)) != len(levels):
+            raise UsageError(
+                f"--corruption-level must be given once for each of the {len(loaded)} models, and "
+                f"differ; got {', '.join(map(str, corruption_levels or ['none']))}"
+            )
+        page = write_dA_report(output_folder, dict(zip(levels, loaded, strict=True)), datasets)
+    print(page)
+
+
+def _check_that_it_fits(path: str, model: dA | SdA, dataset: str, datasets: list) -> None:
+    n_values = datasets[2][0].get_value(borrow=True).shape[1]
+    n_taken = model.n_visible if isinstance(model, dA) else model.n_ins
+    if n_values != n_taken:
+        raise DatasetError(
+            f"{dataset}: its examples have {n_values} values, but {path} takes {n_taken}"
+        )
+    if isinstance(model, SdA):
+        labels = label_values(datasets[2][1])
+        if not ((labels >= 0) & (labels < model.n_outs)).all():
+            raise DatasetError(
+                f"{dataset}: its labels are {_in_words(labels)}, but {path} tells {model.n_outs} "
+                "classes apart"
+            )
+
+
+def _in_words(labels: np.ndarray) -> str:
+    return "missing" if labels.min() < 0 else f"0 to {labels.max()}"
