@@ -23,6 +23,7 @@ import sklearn.datasets
 from PIL import Image
 
 import deeptutorial
+from deeptutorial import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -99,6 +100,8 @@ def check(command, monkeypatch):
         check_make(options, monkeypatch)
     elif program == "pip":
         check_pip(options)
+    elif program == "deeptutorial":
+        check_deeptutorial(options, monkeypatch)
     elif program == "python" and options[0] == "-m":
         check_module(*options[1:], monkeypatch=monkeypatch)
     elif program == "python" and options[0] in SHORTENED:
@@ -154,6 +157,14 @@ def check_module(name, *options, monkeypatch):
     monkeypatch.setattr(sys, "argv", [name, *options])
     with pytest.raises(Parsed):
         runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def check_deeptutorial(options, monkeypatch):
+    """Give the options to the command's own parser, and those of `train` to the script's."""
+    if options[0] == "train":
+        {"dA": cli.dA_options, "SdA": cli.SdA_options}[options[1]](options[2:])
+    else:
+        check_module("deeptutorial", *options, monkeypatch=monkeypatch)
 
 
 def run_script(name, *options, monkeypatch):

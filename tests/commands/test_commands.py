@@ -1,0 +1,326 @@
+"""The command `deeptutorial`: what comes out, against NumPy; what is refused; pipes."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytest
+from PIL import Image
+
+from deeptutorial import SdA, dA, load_model
+from deeptutorial.commands import main
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("train", "info", "filters", "encode", "denoise", "report")
+HEIGHT, WIDTH = 6, 5
+
+
+@pytest.fixture(autouse=True)
+def in_float32(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytensor.config.change_flags(floatX="float32"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def da():
+    """Return a dA of 6x5 pixels that is not trained, but has biases."""
+    with pytensor.config.change_flags(floatX="float32"):
+        da = dA(np.random.RandomState(1), n_visible=HEIGHT * WIDTH, n_hidden=7)
+        for bias in da.params[1:]:
+            noise = np.random.default_rng(2).normal(size=bias.get_value().shape)
+            bias.set_value(noise.astype("float32"))
+        da.image_shape = (HEIGHT, WIDTH)
+        return da
+
+
+@pytest.fixture
+def model(da, tmp_path):
+    da.save(tmp_path / "da.npz")
+    return "da.npz"
+
+
+@pytest.fixture
+def stack(tmp_path):
+    sda = SdA(np.random.RandomState(1), n_ins=30, hidden_layers_sizes=[7, 4], n_outs=3)
+    sda.image_shape = (HEIGHT, WIDTH)
+    sda.save(tmp_path / "sda.npz")
+    return sda
+
+
+@pytest.fixture
+def data_set(tmp_path):
+    """Return 70 labelled images, saved as data.npz in three parts."""
+    rng = np.random.default_rng(0)
+    x = rng.random((70, HEIGHT, WIDTH)).astype("float32")
+    y = np.arange(70) % 3
+    parts = {"train": slice(0, 50), "valid": slice(50, 60), "test": slice(60, 70)}
+    arrays = {
+        f"{a}_{name}": {"x": x, "y": y}[a][rows] for name, rows in parts.items() for a in "xy"
+    }
+    np.savez(tmp_path / "data.npz", **arrays)
+    return x.reshape(70, -1)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return grey pictures as bytes, saved in a folder; the last one in a folder of its own."""
+    pixels = np.random.default_rng(3).integers(0, 256, (5, HEIGHT, WIDTH), dtype="uint8")
+    (tmp_path / "pictures" / "z").mkdir(parents=True)
+    for name, picture in zip(("a.png", "b.bmp", "c.png", "d.png", "z/a.png"), pixels, strict=True):
+        Image.fromarray(picture).save(tmp_path / "pictures" / name)
+    return pixels
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def codes(da, X):
+    W, b, _ = (param.get_value().astype("float64") for param in da.params)
+    return sigmoid(X @ W + b)
+
+
+def reconstructed(da, X):
+    W, _, b_prime = (param.get_value().astype("float64") for param in da.params)
+    return sigmoid(codes(da, X) @ W.T + b_prime)
+
+
+def rows(pixels):
+    return pixels.reshape(len(pixels), -1) / 256
+
+
+def as_bytes(z):
+    return np.clip(np.rint(z * 256), 0, 255)
+
+
+def run(*arguments, status=0):
+    assert main([str(argument) for argument in arguments]) == status
+
+
+def process(*arguments, input=None, folder=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "deeptutorial", *map(str, arguments)],
+        input=input,
+        capture_output=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+    )
+
+
+# ---- encode
+
+
+@pytest.mark.parametrize(
+    ("part", "of"), [("training", (0, 50)), ("validation", (50, 60)), ("test", (60, 70))]
+)
+def test_encode_a_part_of_a_data_set(part, of, da, model, data_set):
+    run("encode", model, "data.npz", "--part", part)
+    found = np.load("codes.npy")
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(found, codes(da, data_set[slice(*of)]), rtol=1e-4)
+
+
+def test_encode_pictures_in_the_order_of_their_names(da, model, pictures):
+    run("encode", model, "pictures", "--output", "out.npy")
+    np.testing.assert_allclose(np.load("out.npy"), codes(da, rows(pictures)), rtol=1e-4)
+    run("encode", model, Path("pictures", "c.png"), "--output", "out.npy")
+    np.testing.assert_allclose(np.load("out.npy"), codes(da, rows(pictures[2:3])), rtol=1e-4)
+
+
+def test_encode_from_a_pipe_into_a_pipe(da, model, data_set):
+    file = io.BytesIO()
+    np.save(file, data_set.reshape(70, HEIGHT, WIDTH))
+    done = process("encode", model, "-", "--output", "-", input=file.getvalue())
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(
+        np.load(io.BytesIO(done.stdout)), codes(da, data_set), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_encode_with_a_stack(stack, data_set):
+    np.save("x.npy", data_set)
+    run("encode", "sda.npz", "x.npy")
+    code = data_set
+    for layer in stack.sigmoid_layers:
+        code = sigmoid(code @ layer.W.get_value() + layer.b.get_value())
+    np.testing.assert_allclose(np.load("codes.npy"), code, rtol=1e-4)
+
+
+def test_colour_and_grey(model, da, pictures):
+    colours = np.repeat(pictures[0][:, :, None], 3, axis=2) // np.array([1, 2, 4], dtype="uint8")
+    Image.fromarray(colours).save("colours.png")
+    run("encode", model, "colours.png")
+    grey = (colours @ [0.299, 0.587, 0.114]).reshape(1, -1) / 256
+    np.testing.assert_allclose(np.load("codes.npy"), codes(da, grey), rtol=1e-4)
+
+    coloured = dA(np.random.RandomState(1), n_visible=HEIGHT * WIDTH * 3, n_hidden=2)
+    coloured.image_shape = (HEIGHT, WIDTH, 3)
+    coloured.save("coloured.npz")
+    run("encode", "coloured.npz", "pictures")
+    expected = codes(coloured, np.repeat(rows(pictures), 3, axis=1))
+    np.testing.assert_allclose(np.load("codes.npy"), expected, rtol=1e-4)
+
+
+# ---- denoise
+
+
+def test_denoise_pictures(da, model, pictures, capfd):
+    run("denoise", model, "pictures", "--output", "out/clean")
+    expected = as_bytes(reconstructed(da, rows(pictures))).reshape(pictures.shape)
+    for name, clean in zip(("a", "b", "c", "d", "z/a"), expected, strict=True):
+        with Image.open(Path("out", "clean", f"{name}.png")) as picture:
+            np.testing.assert_allclose(np.asarray(picture), clean, atol=1)
+    assert capfd.readouterr().err == "5 picture(s) in out/clean\n"
+
+
+def test_denoise_from_a_pipe_into_a_pipe(da, model, pictures):
+    file = io.BytesIO()
+    Image.fromarray(pictures[0]).save(file, "PNG")
+    done = process("denoise", model, "-", input=file.getvalue())
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    expected = as_bytes(reconstructed(da, rows(pictures[:1]))).reshape(HEIGHT, WIDTH)
+    np.testing.assert_allclose(np.asarray(Image.open(io.BytesIO(done.stdout))), expected, atol=1)
+
+
+def test_denoise_writes_over_no_original(model, pictures, capsys):
+    before = Path("pictures", "a.png").read_bytes()
+    run("denoise", model, "pictures", "--output", "pictures", status=2)
+    assert "would be written over an original" in capsys.readouterr().err
+    run("denoise", model, "pictures/a.png", "pictures/z/a.png", status=2)
+    assert "would both be written to denoised/a.png" in capsys.readouterr().err
+    assert Path("pictures", "a.png").read_bytes() == before
+    assert not Path("denoised").exists()
+
+
+# ---- filters, info, report
+
+
+def test_filters_are_those_of_the_script(da, model):
+    from dA import save_filters
+
+    save_filters(da, da.image_shape, "script.png")
+    run("filters", model, "--output", "ours.png")
+    script, ours = (np.asarray(Image.open(name)) for name in ("script.png", "ours.png"))
+    assert ours.shape == (HEIGHT, script.shape[1])  # seven units need one row of ten
+    np.testing.assert_array_equal(ours, script[:HEIGHT])
+
+
+def test_info(model, da, capsys):
+    run("info", model)
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["model"] == "dA"
+    assert lines["n_hidden"] == "7"
+    assert lines["image_shape"] == "6, 5"
+    W = da.W.get_value()
+    assert lines["W"] == f"30 x 7, from {W.min():.4g} to {W.max():.4g}, mean {W.mean():.4g}"
+
+
+def test_report(model, data_set, stack, capsys):
+    run("report", model, "da.npz", *("--corruption-level", 0, "--corruption-level", 0.4),
+        *("--dataset", "data.npz"))  # fmt: skip
+    assert capsys.readouterr().out == f"{Path('report', 'report.html')}\n"
+    figures = json.loads(Path("report", "report.json").read_text())
+    assert [model["corruption_level"] for model in figures["models"]] == [0, 0.4]
+    assert figures["test"] == {"examples": 10, "corruption_level": 0.4}
+    run("report", "sda.npz", "--dataset", "data.npz", "--output-folder", "stack")
+    assert json.loads(Path("stack", "report.json").read_text())["kind"] == "SdA"
+
+
+# ---- train
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Return a folder with the package as an installation has it."""
+    pytest.importorskip("setuptools", minversion="77")
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "setup.py", "--quiet", "build"]
+    options = ["--build-base", folder / "build", "--build-lib", folder / "lib"]
+    subprocess.run([*build, *options], cwd=ROOT, check=True, capture_output=True)
+    return folder / "lib"
+
+
+@pytest.mark.parametrize("script", ["dA", "SdA"])
+def test_an_installed_package_brings_the_very_scripts(script, installed, tmp_path):
+    carried = installed / "deeptutorial" / "scripts" / f"{script}.py"
+    assert carried.read_bytes() == (ROOT / f"{script}.py").read_bytes()
+    done = process("train", script, "--help", folder=tmp_path, PYTHONPATH=str(installed))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {script}.py ".encode())
+
+
+def test_train(data_set, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["deeptutorial"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    options = "--dataset data.npz --n-hidden 4 --training-epochs 1 --corruption gaussian"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "dA", *options.split()])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.count("Training epoch 0, cost ") == 2
+    assert load_model("dA_plots/dA_corruption_30.npz").corruption == "gaussian"
+
+
+# ---- help and refusals
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_an_example(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"  deeptutorial {name} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("info", "nowhere.npz"), "nowhere.npz"),
+        (("info", "data.npz"), "data.npz: not a deeptutorial model"),
+        (("encode", "da.npz", "nowhere"), "nowhere: no such file or folder"),
+        (("encode", "da.npz", "large.png"), "large.png: 9x8 pixels, but the model has learned "
+         "from 5x6"),
+        (("encode", "da.npz", "wide.npy"), "an example has 31 values, but the model takes 30"),
+        (("encode", "da.npz", "nan.npy"), "nan.npy: holds NaN or infinity"),
+        (("encode", "da.npz", "data.npz", "--output", "no/x.npy"), "no such folder: 'no'"),
+        (("encode", "da.npz", "empty"), "empty: no picture that Pillow can read"),
+        (("denoise", "da.npz", "nowhere.png"), "nowhere.png: no such file or folder"),
+        (("denoise", "sda.npz", "large.png"), "sda.npz: holds a model of the kind 'SdA', not 'dA'"),
+        (("report", "da.npz", "da.npz", "--dataset", "data.npz"), "once for each of the 2 models"),
+        (("report", "da.npz", "sda.npz", "--dataset", "data.npz"), "a report of its own"),
+        (("report", "da.npz", "--dataset", "wide.npz"), "its examples have 31 values, but da.npz"),
+        (("report", "sda.npz", "--dataset", "bare.npz"), "its labels are missing"),
+    ],
+)  # fmt: skip
+def test_refused_in_one_line(arguments, message, model, stack, data_set, tmp_path, capsys):
+    Image.fromarray(np.zeros((8, 9), dtype="uint8")).save("large.png")
+    np.save("wide.npy", np.zeros((3, 31)))
+    np.save("nan.npy", np.full((3, 30), np.nan))
+    np.savez("wide.npz", x=np.zeros((9, 31), dtype="float32"))
+    np.savez("bare.npz", x=data_set)
+    Path("empty").mkdir()
+    run(*arguments, status=2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"deeptutorial {arguments[0]}: error: ")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prog"),
+    [((), "deeptutorial"), (("filters", "x", "--rows", "0"), "deeptutorial filters")],
+)
+def test_wrong_options_are_one_line_and_status_2(arguments, prog, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"{prog}: error: ")
