@@ -155,6 +155,7 @@ def check_module(name, *options, monkeypatch):
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
     monkeypatch.setattr(sys, "argv", [name, *options])
+    monkeypatch.delitem(sys.modules, name, raising=False)  # another test may have imported it
     with pytest.raises(Parsed):
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
