@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 
 import pytensor
@@ -88,7 +89,6 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
         "  python dA.py --corruption-level 0.5 --n-hidden 1000\n"
         "  python dA.py --corruption salt-and-pepper --output-folder salt\n"
         "  python dA.py --dataset ~/pictures --batch-size 10   a folder of your own pictures\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_rate("--learning-rate", 0.1, "step size of the gradient descent")
     parser.add_count("--training-epochs", 15, "how many times to go through the training set")
@@ -156,7 +156,6 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
         "  python SdA.py --recipe fast --hidden-layers-sizes 500 500 "
         "--corruption-level 0.1 --corruption-level 0.2\n"
         f"\nthe recipe fast is  {fast}\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--recipe",
@@ -251,6 +250,15 @@ def _as_arguments(parsed: argparse.Namespace, corruption_levels: Sequence[float]
 
 class OneLineParser(argparse.ArgumentParser):
     """Complains in one line, and knows the options that the scripts have in common."""
+
+    def __init__(self, description: str, **options):
+        super().__init__(
+            description=textwrap.fill(
+                description, 79, break_long_words=False, break_on_hyphens=False
+            ),
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # examples keep their lines
+            **options,
+        )
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

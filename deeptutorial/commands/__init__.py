@@ -1,6 +1,5 @@
 """The command `deeptutorial`: training from the shell, and what comes after it."""
 
-import argparse
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -32,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "  deeptutorial denoise dA_plots/dA_corruption_30.npz ~/noisy --output ~/clean\n"
         "\n"
         "deeptutorial COMMAND --help tells more of each.\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

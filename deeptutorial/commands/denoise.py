@@ -1,6 +1,5 @@
 """`deeptutorial denoise`: pictures in, cleaned pictures out."""
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +34,6 @@ def add_to(commands) -> None:
         "  deeptutorial train dA --corruption salt-and-pepper --corruption-level 0.3\n"
         "  deeptutorial denoise dA_plots/dA_corruption_30.npz ~/noisy --output ~/clean\n"
         "  deeptutorial denoise dA_plots/dA_corruption_30.npz - < noisy.png > clean.png\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model(parser)
     parser.add_argument(

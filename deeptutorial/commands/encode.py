@@ -1,7 +1,5 @@
 """`deeptutorial encode`: examples in, their codes out."""
 
-import argparse
-
 import numpy as np
 import pytensor
 
@@ -23,7 +21,6 @@ def add_to(commands) -> None:
         "  deeptutorial encode dA_plots/dA_corruption_30.npz mnist --part training\n"
         "  deeptutorial encode dA_plots/dA_corruption_30.npz ~/pictures --output codes.npy\n"
         "  deeptutorial encode SdA_plots/SdA.npz - --output - < examples.npy > codes.npy\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model(parser)
     parser.add_argument(

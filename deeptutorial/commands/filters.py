@@ -1,7 +1,5 @@
 """`deeptutorial filters`: what the hidden units of a model look for, as a picture."""
 
-import argparse
-
 from deeptutorial.commands.inputs import add_model, load
 from deeptutorial.commands.outputs import add_output, write_png
 from deeptutorial.datasets.arrays import square_shape
@@ -21,7 +19,6 @@ def add_to(commands) -> None:
         epilog="examples:\n"
         "  deeptutorial filters dA_plots/dA_corruption_30.npz\n"
         "  deeptutorial filters SdA_plots/SdA.npz --rows 20 --columns 50 --output - | display\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model(parser)
     add_output(parser, "filters.png", "where the picture goes; - is standard output")

@@ -1,7 +1,5 @@
 """`deeptutorial info`: what a model file holds."""
 
-import argparse
-
 import numpy as np
 
 from deeptutorial.commands.inputs import add_model
@@ -18,7 +16,6 @@ def add_to(commands) -> None:
         description="Print what a model file holds: the kind of model, its hyperparameters, and "
         "the shape and range of each array. The file is checked while it is read.",
         epilog="example:\n  deeptutorial info dA_plots/dA_corruption_30.npz\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model(parser)
     parser.set_defaults(run=info)

@@ -1,7 +1,5 @@
 """`deeptutorial report`: the page that a run ends with, of models that are there already."""
 
-import argparse
-
 import numpy as np
 
 from deeptutorial.cli import UsageError
@@ -27,7 +25,6 @@ def add_to(commands) -> None:
         "  deeptutorial report dA_plots/dA_corruption_30.npz --dataset mnist\n"
         "  deeptutorial report dA_plots/dA_corruption_0.npz --corruption-level 0 \\\n"
         "      dA_plots/dA_corruption_30.npz --corruption-level 0.3\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="files that dA.py has saved, or one of SdA.py"

@@ -21,7 +21,6 @@ def add_to(commands) -> None:
         "  deeptutorial train dA --dataset ~/pictures --batch-size 10\n"
         "  deeptutorial train SdA --recipe fast\n"
         "  deeptutorial train dA --help                        all its options\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("script", choices=("dA", "SdA"), help="which one")
     parser.add_argument("options", nargs=argparse.REMAINDER, help="the options of the script")
