@@ -1,17 +1,20 @@
 """Every command and every piece of Python in README.md, and every command of the companion.
 
-The two scripts are really run, on a small data set and for one epoch. The options of what takes
-longer, studies and benchmarks, are given to its own parser. `make` says what it would do, and that
-is looked at in turn. A command of a kind that is not known here fails, so that none is left out.
+The two scripts and the command `deeptutorial` are really run, on small data sets and for one epoch.
+The options of what takes longer, studies and benchmarks, are given to its own parser. `make` says
+what it would do, and that is looked at in turn. A command of a kind that is not known here fails,
+so that none is left out.
 """
 
 import argparse
 import ast
 import importlib.metadata
 import importlib.util
+import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +26,7 @@ import sklearn.datasets
 from PIL import Image
 
 import deeptutorial
-from deeptutorial import cli
+from deeptutorial.commands import main as deeptutorial_command
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,7 +72,7 @@ COMMANDS = commands()
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """Go to an empty folder, with a small data set, and pictures in the home folder."""
+    """Go to a folder with a small data set and a model; pictures are in the home folder."""
     rng = np.random.default_rng(0)
     y = np.arange(140) % 3
     x = (rng.random((3, 28, 28)) > 0.5)[y] * 0.8 + rng.random((140, 28, 28)) * 0.2
@@ -78,9 +81,14 @@ def elsewhere(tmp_path, monkeypatch):
     (home / "pictures").mkdir(parents=True)
     for k, image in enumerate(x[:60]):
         Image.fromarray((image * 255).astype("uint8")).save(home / "pictures" / f"{k}.png")
+    shutil.copytree(home / "pictures", home / "noisy")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(tmp_path)
     with pytensor.config.change_flags(floatX="float32"):
+        model = deeptutorial.dA(np.random.RandomState(0), n_hidden=8)
+        model.image_shape = (28, 28)
+        (tmp_path / "dA_plots").mkdir()
+        model.save(tmp_path / "dA_plots" / "dA_corruption_30.npz")
         yield tmp_path
 
 
@@ -94,14 +102,14 @@ def test_command(command, elsewhere, monkeypatch, capsys):
 
 
 def check(command, monkeypatch):
-    program, *options = shlex.split(command)
+    program, *options = (os.path.expanduser(word) for word in shlex.split(command))
     program = Path(program).name
     if program == "make":
         check_make(options, monkeypatch)
     elif program == "pip":
         check_pip(options)
     elif program == "deeptutorial":
-        check_deeptutorial(options, monkeypatch)
+        run_deeptutorial(*options, monkeypatch=monkeypatch)
     elif program == "python" and options[0] == "-m":
         check_module(*options[1:], monkeypatch=monkeypatch)
     elif program == "python" and options[0] in SHORTENED:
@@ -160,29 +168,40 @@ def check_module(name, *options, monkeypatch):
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
-def check_deeptutorial(options, monkeypatch):
-    """Give the options to the command's own parser, and those of `train` to the script's."""
-    if options[0] == "train":
-        {"dA": cli.dA_options, "SdA": cli.SdA_options}[options[1]](options[2:])
-    else:
-        check_module("deeptutorial", *options, monkeypatch=monkeypatch)
-
-
 def run_script(name, *options, monkeypatch):
-    """Run a script to its end, shortened, on the data set that it names or on a small one."""
+    """Run a script to its end, shortened."""
     if "--resume" in options:  # there must be something to go on from
         run_script(name, *(o for o in options if o != "--resume"), monkeypatch=monkeypatch)
+    monkeypatch.setattr(sys, "argv", [name, *shortened(name, options)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / name), run_name="__main__")
+    if ended.value.code != 0:
+        raise RuntimeError(f"status {ended.value.code}")
+
+
+def run_deeptutorial(command, *options, monkeypatch):
+    """Run a command to its end, `train` shortened."""
+    if command == "train":
+        options = [options[0], *shortened(f"{options[0]}.py", options[1:])]
+    monkeypatch.setattr(sys, "argv", ["deeptutorial"])  # `train` changes it
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    try:
+        status = deeptutorial_command([command, *options])
+    except SystemExit as ended:
+        status = ended.code
+    if status != 0:
+        raise RuntimeError(f"status {status}")
+
+
+def shortened(name, options):
+    """Let a script take little time: on the data set that it names, or on a small one."""
     arguments = [*options, *SHORTENED[name].split()]
     if name == "SdA.py" and "--hidden-layers-sizes" not in options:
         arguments += ["--hidden-layers-sizes", "9", "8"]
     named = options[options.index("--dataset") + 1] if "--dataset" in options else "auto"
     if named in ("auto", "mnist", "digits"):
         arguments += ["--dataset", "small.npz"]
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / name), run_name="__main__")
-    if ended.value.code != 0:
-        raise RuntimeError(f"status {ended.value.code}")
+    return arguments
 
 
 def test_the_commands_are_found():
