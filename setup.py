@@ -58,6 +58,8 @@ setup(
         # The reading companion: a site of Markdown pages and notebooks, formulas as MathML.
         # ipykernel 7 prints a warning about its transport at each start.
         "docs": ["sphinx>=8.1", "myst-nb>=1.2", "furo", "latex2mathml>=3.77", "ipykernel>=6.29,<7"],
+        "jax": ["jax>=0.5"],  # the backend jax, on the CPU
+        "cuda": ["jax[cuda12]>=0.5"],  # the same on an NVIDIA GPU
         "bench": ["torch", "jax", "matplotlib>=3.8", "threadpoolctl>=3"],
     },
 )

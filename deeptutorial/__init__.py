@@ -1,6 +1,7 @@
 """Denoising autoencoders as symbolic graphs, after the deeplearning.net tutorial."""
 
-import deeptutorial.compile  # noqa: F401  it registers the graph rewrites with PyTensor
+# It registers the graph rewrites with PyTensor, too.
+from deeptutorial.compile import BackendError, use
 from deeptutorial.datasets import load_data
 from deeptutorial.images import scale_to_unit_interval, tile_raster_images
 from deeptutorial.models import (
@@ -14,6 +15,7 @@ from deeptutorial.models import (
 from deeptutorial.random import RandomStreams
 
 __all__ = [
+    "BackendError",
     "HiddenLayer",
     "LogisticRegression",
     "ModelFileError",
@@ -24,6 +26,7 @@ __all__ = [
     "load_model",
     "scale_to_unit_interval",
     "tile_raster_images",
+    "use",
 ]
 
 __version__ = "0.1.0"

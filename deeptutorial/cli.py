@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import pytensor
 
 from deeptutorial.archives import ArchiveError
+from deeptutorial.compile import BACKENDS, BackendError, use
 from deeptutorial.datasets import DatasetError
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.training import (
@@ -110,7 +111,8 @@ def dA_options(arguments: Sequence[str] | None = None) -> dict:
     parser.add_seed(123)
     parser.add_resume()
     parser.add_floatX()
-    return _as_arguments(parser.parse_args(arguments), corruption_levels=(0.0, 0.3))
+    parser.add_backend()
+    return _as_arguments(parser, parser.parse_args(arguments), corruption_levels=(0.0, 0.3))
 
 
 RECIPES = {
@@ -224,6 +226,7 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
     parser.add_seed(89677)
     parser.add_resume()
     parser.add_floatX()
+    parser.add_backend()
 
     parser.set_defaults(**RECIPES[parser.parse_args(arguments).recipe])
     options = parser.parse_args(arguments)
@@ -235,16 +238,25 @@ def SdA_options(arguments: Sequence[str] | None = None) -> dict:
             f"there are {n_layers} hidden layers"
         )
     return _as_arguments(
-        options, corruption_levels=tuple(min(i + 1, 3) / 10 for i in range(n_layers))
+        parser, options, corruption_levels=tuple(min(i + 1, 3) / 10 for i in range(n_layers))
     )
 
 
-def _as_arguments(parsed: argparse.Namespace, corruption_levels: Sequence[float]) -> dict:
-    """Turn parsed options into the arguments of a main function, and set floatX."""
+def _as_arguments(
+    parser: "OneLineParser", parsed: argparse.Namespace, corruption_levels: Sequence[float]
+) -> dict:
+    """Turn parsed options into the arguments of a main function; set floatX and the backend."""
     options = vars(parsed)
     options["corruption_levels"] = options["corruption_levels"] or corruption_levels
     options["dataset"] = os.path.expanduser(options["dataset"])
     pytensor.config.floatX = options.pop("floatX")
+    backend, device = options.pop("backend"), options.pop("device")
+    try:
+        description = use(backend, device)
+    except BackendError as error:
+        parser.error(str(error))
+    if (backend, device) != ("numba", "auto"):
+        print(f"On {description}", file=sys.stderr)
     return options
 
 
@@ -340,6 +352,23 @@ class OneLineParser(argparse.ArgumentParser):
             choices=("float32", "float64"),
             default="float32",
             help="precision of everything (default: %(default)s)",
+        )
+
+    def add_backend(self):
+        self.add_argument(
+            "--backend",
+            choices=BACKENDS,
+            default="numba",
+            help="what runs the compiled functions: numba (this project's own kernels, the fastest "
+            "on a CPU), c (needs a C++ compiler), or jax (CPU or GPU; pip install jax, or "
+            "'jax[cuda12]') (default: %(default)s)",
+        )
+        self.add_argument(
+            "--device",
+            default="auto",
+            metavar="DEVICE",
+            help="auto (a GPU if the backend can use one), cpu, cuda, or cuda:1 and so on for "
+            "further GPUs (default: %(default)s)",
         )
 
 

@@ -12,7 +12,7 @@ from pytensor.tensor.random import shared_rng
 from pytensor.tensor.random.utils import normalize_size_param
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["CoinFlips", "RandomStreams", "flip_coins", "next_state"]
+__all__ = ["CoinFlips", "RandomStreams", "flip_coins", "next_state", "splitmix"]
 
 
 class RandomStreams:
@@ -126,8 +126,8 @@ class CoinFlips(Op):
     draw. The state, two 64-bit integers, is a seed and a count of draws; `flip_coins` tells what is
     made of them. In that way a draw costs next to nothing, can be divided among threads, and is the
     same for any number of them. (A NumPy generator as an input alone costs a compiled function 50
-    microseconds a call.) It runs on PyTensor's Numba backend, which is the default, and wherever
-    PyTensor can run an Op in Python (FAST_COMPILE, CVM).
+    microseconds a call.) It runs on each backend of `deeptutorial.use`, with the same numbers, and
+    wherever PyTensor can run an Op in Python (FAST_COMPILE, CVM).
 
     Parameters
     ----------
@@ -191,13 +191,14 @@ def flip_coins(state: np.ndarray, shape: tuple[int, ...], p: float) -> np.ndarra
     .. [1] G. L. Steele, D. Lea, C. H. Flood: Fast splittable pseudorandom number generators.
        OOPSLA 2014, figure 17.
     """
-    seed = _splitmix(state[:1], state[1:])
+    seed = splitmix(state[:1], state[1:])
     entries = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
-    bits = _splitmix(seed, entries) >> np.uint64(32)
+    bits = splitmix(seed, entries) >> np.uint64(32)
     return (bits >= np.uint64((1 - p) * 2.0**32)).reshape(shape)
 
 
-def _splitmix(seed: np.ndarray, n: np.ndarray) -> np.ndarray:
+def splitmix(seed: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the n-th number of SplitMix64; takes any arrays of uint64 that wrap around."""
     z = seed + n * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

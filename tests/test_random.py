@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 from deeptutorial import RandomStreams
-from deeptutorial.random import CoinFlips, _splitmix, flip_coins
+from deeptutorial.random import CoinFlips, flip_coins, splitmix
 
 DRAWS = {
     "coin": lambda streams: streams.binomial(size=(200, 300), n=1, p=0.7),
@@ -130,7 +130,7 @@ def test_coins_of_the_extremes():
 def test_coins_are_splitmix64():
     """The first numbers of SplitMix64 with the seed 1234567, as published with the algorithm."""
     published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
-    got = _splitmix(np.uint64(1234567), np.arange(1, 4, dtype="uint64"))
+    got = splitmix(np.uint64(1234567), np.arange(1, 4, dtype="uint64"))
     assert got.tolist() == published
 
 

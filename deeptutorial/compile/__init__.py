@@ -1,6 +1,23 @@
 """What happens to a graph on its way to fast code; importing this registers it with PyTensor."""
 
 from deeptutorial.compile import numba_ops
-from deeptutorial.compile.rewrites import denoising_step, layer_step
+from deeptutorial.compile.backends import BACKENDS, BackendError, use
+from deeptutorial.compile.rewrites import (
+    coin_flips_size,
+    denoising_step,
+    layer_step,
+    minibatch_slice,
+    shape_asserts,
+)
 
-__all__ = ["denoising_step", "layer_step", "numba_ops"]
+__all__ = [
+    "BACKENDS",
+    "BackendError",
+    "coin_flips_size",
+    "denoising_step",
+    "layer_step",
+    "minibatch_slice",
+    "numba_ops",
+    "shape_asserts",
+    "use",
+]

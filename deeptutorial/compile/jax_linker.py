@@ -1,0 +1,204 @@
+"""PyTensor's JAX linker, with the data on the device and many calls in one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.link.jax.dispatch import jax_funcify, jax_typify
+from pytensor.link.jax.dispatch.shape import JAXShapeTuple
+from pytensor.link.jax.linker import JAXLinker
+
+from deeptutorial.compile import jax_ops  # noqa: F401  it registers the Ops with PyTensor
+from deeptutorial.compile.collected_calls import (
+    MOST_CALLS,
+    CallCollector,
+    finish_calls,
+    settled,
+)
+from deeptutorial.compile.host_values import show_on_host
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+from deeptutorial.compile.rewrites.minibatch_slice import elementwise_source
+
+__all__ = ["DeviceJAXLinker"]
+
+# Where floatX is float32 PyTensor switches 64 bits off in JAX, and integers of that size, such as
+# the states of random streams, would lose their upper half. Floats are what the graph says anyway.
+jax.config.update("jax_enable_x64", True)
+
+
+class DeviceJAXLinker(JAXLinker):
+    """Compile with JAX, keep shared variables on its device, and loop there.
+
+    PyTensor's linker hands each shared variable over at each call, a whole training set that is a
+    NumPy array for instance. This one puts it on the device once, and leaves there what a function
+    makes of it. The calls of a function that takes and returns scalars, a training step say, are
+    collected; see `deeptutorial.compile.collected_calls`.
+    """
+
+    def create_jitable_thunk(self, compute_map, order, input_storage, output_storage, storage_map):
+        fgraph = self.fgraph
+        function = jax_funcify(fgraph, input_storage=input_storage, storage_map=storage_map)
+        inputs = [storage_map[variable] for variable in fgraph.inputs]
+        outputs = [storage_map[variable] for variable in fgraph.outputs]
+        shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
+        given = [i for i in range(len(inputs)) if i not in shared]
+        for i in shared:
+            show_on_host(fgraph.inputs[i], _to_host)
+
+        # What JAX has to know when it compiles: numbers that are sizes, and, for a minibatch at the
+        # end of the set that is not whole, which one it is.
+        sizes, slices = _size_inputs(fgraph), _minibatch_slices(fgraph)
+        sizes_and_indices = sorted({*sizes, *(index for _, _, index in slices)})
+        jitted = jax.jit(function, static_argnums=sizes)
+        jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
+
+        def is_whole() -> bool:
+            return all(
+                op.is_whole(int(inputs[index][0]), settled(inputs[x][0]).shape[0])
+                for op, x, index in slices
+            )
+
+        def call_at_once():
+            finish_calls()
+            for i in shared:
+                inputs[i][0] = _to_device(settled(inputs[i][0]))
+            run, known = (jitted, sizes) if is_whole() else (jitted_for_part, sizes_and_indices)
+            values = [int(s[0]) if i in known else s[0] for i, s in enumerate(inputs)]
+            for storage, value in zip(outputs, _run(run, *values), strict=True):
+                storage[0] = value
+
+        def call_later():
+            if is_whole():
+                results, upcoming = calls.call(tuple(inputs[i][0] for i in given))
+                for storage, value in zip(outputs, results + upcoming, strict=True):
+                    storage[0] = value
+            else:
+                call_at_once()
+
+        if not sizes and _is_step(fgraph, shared):
+            calls = _collector(fgraph, function, inputs, shared)
+            thunk = call_later
+        else:
+            thunk = call_at_once
+        thunk.inputs, thunk.outputs, thunk.lazy = inputs, outputs, False
+        nodes = [output.owner for output in fgraph.outputs if output.owner is not None]
+        return [thunk], nodes[:1], jitted
+
+
+def _is_step(fgraph: FunctionGraph, shared: list[int]) -> bool:
+    """Tell whether a function takes and returns scalars, and keeps the shapes of what it changes.
+
+    The updates are the last outputs.
+    """
+    updates = fgraph.update_mapping or {}
+    n_returned = len(fgraph.outputs) - len(updates)
+    scalars = [v for i, v in enumerate(fgraph.inputs) if i not in shared]
+    scalars += fgraph.outputs[:n_returned]
+    return (
+        n_returned > 0
+        and set(updates) == set(range(n_returned, len(fgraph.outputs)))
+        and set(updates.values()) <= set(shared)
+        and all(getattr(v, "ndim", None) == 0 for v in scalars)
+    )
+
+
+def _collector(
+    fgraph: FunctionGraph, function: Callable, inputs: list[list], shared: list[int]
+) -> CallCollector:
+    """Make one function of many calls: a loop on the device.
+
+    `shared` are the places of the shared variables among the inputs.
+    """
+    updates = fgraph.update_mapping or {}  # the place of an output: that of the input
+    changed = [updates[i] for i in sorted(updates)]
+    fixed = [i for i in shared if i not in changed]
+    given = [i for i in range(len(inputs)) if i not in shared]
+    returned = fgraph.outputs[: len(fgraph.outputs) - len(updates)]
+
+    # One function for any number of calls; a scan would have to be compiled for each number.
+    @partial(jax.jit, donate_argnums=0)
+    def loop(changing: list, constant: list, columns: list, n_calls: int):
+        def call(k, state):
+            changing, results = state
+            scalars = [column[k] for column in columns]
+            places = [*changed, *fixed, *given]
+            by_place = dict(zip(places, [*changing, *constant, *scalars], strict=True))
+            values = function(*(by_place[i] for i in range(len(by_place))))
+            now, new = values[: len(returned)], list(values[len(returned) :])
+            return new, [r.at[k].set(value) for r, value in zip(results, now, strict=True)]
+
+        results = [jnp.zeros(MOST_CALLS, output.dtype) for output in returned]
+        return lax.fori_loop(0, n_calls, call, (changing, results))
+
+    results_before = []
+
+    def run(values: list, arguments: list[tuple]) -> tuple[list, list]:
+        # JAX returns before it has run. One round ahead of it is enough; with more, Python would
+        # be through the epoch before there was any progress to show.
+        jax.block_until_ready(results_before)
+        by_place = dict(zip(shared, values, strict=True))
+        columns = [np.zeros(MOST_CALLS, fgraph.inputs[i].dtype) for i in given]
+        for column, scalars in zip(columns, zip(*arguments, strict=True), strict=False):
+            column[: len(scalars)] = scalars
+        changing, constant = ([by_place[i] for i in places] for places in (changed, fixed))
+        new_values, results = _run(loop, changing, constant, columns, len(arguments))
+        results_before[:] = results
+        return new_values, results
+
+    return CallCollector(
+        run=run,
+        to_device=_to_device,
+        storages=[inputs[i] for i in shared],
+        changed=[shared.index(i) for i in changed],
+        n_outputs=len(returned),
+    )
+
+
+def _size_inputs(fgraph: FunctionGraph) -> list[int]:
+    """Return the places of inputs that serve as sizes, and as nothing else."""
+    return [
+        i
+        for i, variable in enumerate(fgraph.inputs)
+        if fgraph.clients[variable]
+        and all(isinstance(node.op, JAXShapeTuple) for node, _ in fgraph.clients[variable])
+    ]
+
+
+def _minibatch_slices(fgraph: FunctionGraph) -> list[tuple[MinibatchSlice, int, int]]:
+    """Return each slice with the places, among the inputs, of its rows and of its index."""
+    found = []
+    for node in fgraph.apply_nodes:
+        if isinstance(node.op, MinibatchSlice):
+            x, index = node.inputs
+            rows = elementwise_source(x)
+            found.append((node.op, fgraph.inputs.index(rows), fgraph.inputs.index(index)))
+    return found
+
+
+def _to_device(value: Any) -> Any:
+    """Put a value on the device, unless it is there; a copy, which nobody else can change."""
+    if isinstance(value, np.ndarray):
+        return jnp.array(value, copy=True)
+    if isinstance(value, np.random.Generator):
+        return jax_typify(value)
+    return value
+
+
+def _to_host(value: Any) -> Any:
+    value = settled(value)
+    return np.asarray(value) if isinstance(value, jax.Array) else value
+
+
+def _run(compiled: Callable, *arguments):
+    try:
+        return compiled(*arguments)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            raise MemoryError(f"on {jnp.zeros(()).device}, {str(error).splitlines()[0]}") from error
+        raise

@@ -1,0 +1,45 @@
+"""The size of a draw of coin flips is made known to JAX.
+
+Before::
+
+    CoinFlips(state, MakeVector(Shape_i{0}(x), Shape_i{1}(x)), p)
+
+After::
+
+    CoinFlips(state, JAXShapeTuple(Shape_i{0}(x), Shape_i{1}(x)), p)
+
+JAX compiles for fixed shapes, and knows that of x when it does; but in a vector, the numbers become
+data. PyTensor does the same with the sizes of its own random variables.
+
+It is applied where a function is compiled for ``deeptutorial.use("jax")``.
+"""
+
+from pytensor.compile.mode import optdb
+from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.tensor.basic import MakeVector
+
+from deeptutorial.random import CoinFlips
+
+__all__ = ["coin_flips_size"]
+
+
+@node_rewriter([CoinFlips])
+def coin_flips_size(fgraph: FunctionGraph, node: Apply):
+    """Let the size be a tuple where it is put together from numbers."""
+    from pytensor.link.jax.dispatch.shape import JAXShapeTuple  # needs JAX
+
+    state, size, p = node.inputs
+    if size.owner is None or not isinstance(size.owner.op, MakeVector):
+        return False
+    return node.op(state, JAXShapeTuple()(*size.owner.inputs), p, return_list=True)
+
+
+# Where PyTensor does so.
+optdb.register(
+    "coin_flips_size",
+    dfs_rewriter(coin_flips_size),
+    "deeptutorial",
+    position=100,
+)

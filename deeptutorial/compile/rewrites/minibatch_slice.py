@@ -1,0 +1,100 @@
+"""A slice with symbolic ends whose length is constant becomes one Op, for JAX.
+
+Before::
+
+    Subtensor{start:stop}(x, index * 20, (index + 1) * 20)
+
+After::
+
+    MinibatchSlice{length=20, scale=20, offset=0}(x, index)
+
+JAX compiles for fixed shapes, and refuses a slice with ends that it does not know. That the ends
+are 20 apart, whatever the index, is in the graph, but has to be worked out: both are a multiple of
+the index and a constant, and the multiples are the same.
+
+It is applied where a function is compiled for ``deeptutorial.use("jax")``, to rows of what the
+function is given; ``mode.excluding("deeptutorial")`` leaves it out.
+"""
+
+from pytensor.compile.mode import optdb
+from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import copy_stack_trace, dfs_rewriter, node_rewriter
+from pytensor.scalar.basic import Add, Cast, Mul, Sub
+from pytensor.tensor.basic import ScalarFromTensor
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.subtensor import Subtensor
+
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+
+__all__ = ["elementwise_source", "minibatch_slice"]
+
+
+@node_rewriter([Subtensor])
+def minibatch_slice(fgraph: FunctionGraph, node: Apply):
+    """Replace ``x[a * index + b : a * index + c]`` by a `MinibatchSlice`."""
+    x, *ends = node.inputs
+    rows = node.op.idx_list[0]
+    if len(node.op.idx_list) != 1 or len(ends) != 2 or not isinstance(rows, slice):
+        return False
+    if rows.step is not None or elementwise_source(x) not in fgraph.inputs:
+        return False
+    start, stop = (_multiple_of_input(fgraph, end) for end in ends)
+    if start is None or stop is None:
+        return False
+    (scale, index, offset), (stop_scale, stop_index, stop_offset) = start, stop
+    length = stop_offset - offset
+    if index is None or (scale, index) != (stop_scale, stop_index) or length <= 0:
+        return False
+    taken = MinibatchSlice(length, scale, offset)(x, index)
+    copy_stack_trace(node.outputs[0], taken)
+    return [taken]
+
+
+def elementwise_source(x: Variable) -> Variable:
+    """Return what x is an elementwise function of, labels that are cast to integers say."""
+    while x.owner is not None and isinstance(x.owner.op, Elemwise) and len(x.owner.inputs) == 1:
+        x = x.owner.inputs[0]
+    return x
+
+
+def _multiple_of_input(
+    fgraph: FunctionGraph, number: Variable
+) -> tuple[int, Variable | None, int] | None:
+    """Return (a, v, b) where an integer is a v + b, with v given to the function; None if not.
+
+    v is None for a constant.
+    """
+    if isinstance(number, Constant):
+        return 0, None, int(number.data)
+    if number in fgraph.inputs:
+        return 1, number, 0
+    op = None if number.owner is None else number.owner.op
+    if isinstance(op, ScalarFromTensor):
+        return _multiple_of_input(fgraph, number.owner.inputs[0])
+    if not isinstance(op, Elemwise) or not number.dtype.startswith(("int", "uint")):
+        return None
+    terms = [_multiple_of_input(fgraph, term) for term in number.owner.inputs]
+    if None in terms or len({v for _, v, _ in terms if v is not None}) > 1:
+        return None
+    v = next((v for _, v, _ in terms if v is not None), None)
+    (a, _, b), *others = terms
+    for c, _, d in others:
+        if isinstance(op.scalar_op, Add):
+            a, b = a + c, b + d
+        elif isinstance(op.scalar_op, Sub):
+            a, b = a - c, b - d
+        elif isinstance(op.scalar_op, Mul) and 0 in (a, c):
+            a, b = a * d + c * b, b * d
+        else:
+            return None
+    return (a, v, b) if others or isinstance(op.scalar_op, Cast) else None
+
+
+# At first, before anything is made of the ends of the slice (its length, for one).
+optdb.register(
+    "minibatch_slice",
+    dfs_rewriter(minibatch_slice),
+    "deeptutorial",
+    position=0.05,
+)
