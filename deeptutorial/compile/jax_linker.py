@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.link.jax.dispatch import jax_funcify, jax_typify
+from pytensor.link.jax.dispatch import jax_funcify
 from pytensor.link.jax.dispatch.shape import JAXShapeTuple
 from pytensor.link.jax.linker import JAXLinker
 
@@ -186,13 +186,30 @@ def _to_device(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return jnp.array(value, copy=True)
     if isinstance(value, np.random.Generator):
-        return jax_typify(value)
+        return {"jax_state": jnp.array(_half_state(value))}
     return value
 
 
 def _to_host(value: Any) -> Any:
     value = settled(value)
+    if isinstance(value, dict):  # what JAX has of a generator
+        return _generator(np.asarray(value["jax_state"]))
     return np.asarray(value) if isinstance(value, jax.Array) else value
+
+
+def _half_state(generator: np.random.Generator) -> np.ndarray:
+    """Return half of a generator's state as a key of JAX's own generator."""
+    state = generator.bit_generator.state["state"]["state"]
+    return np.array([state >> 32 & 0xFFFFFFFF, state & 0xFFFFFFFF], np.uint32)
+
+
+def _generator(key: np.ndarray) -> np.random.Generator:
+    """Return a generator of which `_half_state` makes the key again."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    state = generator.bit_generator.state
+    state["state"]["state"] = int(key[0]) << 32 | int(key[1])
+    generator.bit_generator.state = state
+    return generator
 
 
 def _run(compiled: Callable, *arguments):

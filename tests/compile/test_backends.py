@@ -36,7 +36,14 @@ OTHERS = [
     for name in BACKENDS
     if name != "numba"
 ]
-both_precisions = pytest.mark.parametrize("floatX", ["float32", "float64"])
+ON_DEVICES = [backend for backend in OTHERS if backend.values != ("c",)]
+PRECISIONS = [
+    # Compiling C++ takes long: one precision is enough.
+    pytest.param(*backend.values, floatX, marks=backend.marks)
+    for backend in OTHERS
+    for floatX in ("float32", "float64")
+    if backend.values != ("c",) or floatX == "float32"
+]
 
 
 @contextmanager
@@ -51,8 +58,9 @@ def using(backend, floatX="float32"):
         pytensor.config.mode = before
 
 
-@pytest.fixture(params=OTHERS)
+@pytest.fixture(params=ON_DEVICES)
 def backend(request):
+    """Return a backend with a device of its own, for which there is code in this project."""
     with using(request.param):
         yield request.param
 
@@ -72,12 +80,13 @@ def shared_part(n):
     return set_x, pt.cast(set_y, "int32")
 
 
-def compiled_dA(corruption_level, n_train=N_TRAIN):
+def compiled_dA(corruption_level, n_train=N_TRAIN, corruption="masking"):
     """Compile the step of a small dA as `dA.py` does."""
     set_x, _ = shared_part(n_train)
     index, x = pt.lscalar("index"), pt.matrix("x")
     rng = np.random.RandomState(123)
-    da = dA(rng, RandomStreams(rng.randint(2**30)), input=x, n_visible=36, n_hidden=20)
+    stream = RandomStreams(rng.randint(2**30))
+    da = dA(rng, stream, input=x, n_visible=36, n_hidden=20, corruption=corruption)
     cost, updates = da.get_cost_updates(corruption_level, learning_rate=0.3)
     train_da = pytensor.function(
         [index],
@@ -120,8 +129,7 @@ def run_SdA(backend, floatX):
         return np.array(costs, dtype="float64"), scores, values(network.params)
 
 
-@pytest.mark.parametrize("name", OTHERS)
-@both_precisions
+@pytest.mark.parametrize(("name", "floatX"), PRECISIONS)
 def test_dA_without_corruption(name, floatX):
     costs, params = run_dA(name, floatX, 0.0)
     expected_costs, expected_params = run_dA("numba", floatX, 0.0)
@@ -135,8 +143,7 @@ def test_dA_without_corruption(name, floatX):
         )
 
 
-@pytest.mark.parametrize("name", OTHERS)
-@both_precisions
+@pytest.mark.parametrize(("name", "floatX"), PRECISIONS)
 def test_finetuning(name, floatX):
     costs, scores, params = run_SdA(name, floatX)
     expected_costs, expected_scores, expected_params = run_SdA("numba", floatX)
@@ -212,6 +219,16 @@ def left_over_costs(backend):
         return [float(train_da(i)) for i in (0, 1, 2, 0, 2, -2)], da.W.get_value()
 
 
+@pytest.mark.parametrize("corruption", ["salt-and-pepper", "gaussian"])
+def test_other_corruption(backend, corruption):
+    with using("numba"):
+        expected = four_epochs(compiled_dA(0.2, corruption=corruption)[1])
+    costs = four_epochs(compiled_dA(0.2, corruption=corruption)[1])
+    # Gaussian noise is each backend's own: from seed to seed the cost varies by 0.3 %.
+    rel = {"salt-and-pepper": 1e-3, "gaussian": 0.02}[corruption]
+    assert costs[-50:].mean() == pytest.approx(expected[-50:].mean(), rel=rel)
+
+
 def test_shared_variables_in_between(backend):
     """What is read is up to date, and what is set is taken."""
     with using("numba"):
@@ -251,15 +268,16 @@ def test_costs_are_numbers(backend):
     assert first.dtype == "float32"
 
 
-def test_a_state_that_is_put_back_goes_on_the_same(backend):
-    """As a checkpoint does: everything that the function changes, from NumPy arrays."""
-    _, train_da = compiled_dA(0.3)
+@pytest.mark.parametrize("corruption", ["masking", "gaussian"])
+def test_a_state_that_is_put_back_goes_on_the_same(backend, corruption):
+    """As a checkpoint does: everything that the function changes, in terms of NumPy."""
+    _, train_da = compiled_dA(0.3, corruption=corruption)
     changed = [given.variable for given in train_da.maker.inputs if given.update is not None]
     train_da(0)
     kept = [variable.get_value() for variable in changed]
     going_on = [float(train_da(i)) for i in range(1, 4)]
     for variable, value in zip(changed, kept, strict=True):
-        assert value.dtype == variable.dtype
+        assert isinstance(value, np.random.Generator) or value.dtype == variable.dtype
         variable.set_value(value)
     assert [float(train_da(i)) for i in range(1, 4)] == going_on
 
