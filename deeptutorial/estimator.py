@@ -11,15 +11,21 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.executor import Function
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deeptutorial.models import dA
 from deeptutorial.models.checks import checked_number, checked_size, draw_seed
 from deeptutorial.models.corruption import Corruption, checked_level
 from deeptutorial.random import RandomStreams
 from deeptutorial.training import mean_cost
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.utils import check_array, check_random_state, gen_batches
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "deeptutorial.estimator needs scikit-learn 1.6 or newer: pip install '.[sklearn]'"
+    ) from error
 
 __all__ = ["DenoisingAutoencoder"]
 

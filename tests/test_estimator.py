@@ -198,8 +198,15 @@ def test_a_search_in_several_workers_finds_the_same(backend, search):
 
 
 def test_importing_the_package_needs_no_scikit_learn():
-    program = "import sys; sys.modules['sklearn'] = None; import deeptutorial, deeptutorial.report"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    program = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import deeptutorial, deeptutorial.commands\n"
+        "print('imported', flush=True)\n"
+        "import deeptutorial.estimator\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "imported\n"
+    assert "needs scikit-learn 1.6 or newer: pip install" in done.stderr.splitlines()[-1]
 
 
 def test_the_example_on_a_dask_cluster():

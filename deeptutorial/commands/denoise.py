@@ -45,8 +45,8 @@ def add_to(commands) -> None:
     add_output(
         parser,
         None,
-        "the folder that the pictures go to, made if there is none (default: denoised); for - as "
-        "input a file or - (default: standard output)",
+        "the folder that the pictures go to, made if there is none (default: denoised); - is "
+        "standard output, for a single picture, and the default if that comes from standard input",
     )
     parser.set_defaults(run=denoise)
 
@@ -55,8 +55,11 @@ def denoise(model: str, pictures: list[str], output: str | None) -> None:
     """Clean pictures with a dA."""
     da = load(model, dA)
     clean = _cleaner(da)
-    if pictures == [STANDARD]:
-        write_png(output or STANDARD, clean(read_examples(STANDARD, da))[0])
+    if pictures == [STANDARD] or output == STANDARD:
+        rows = np.concatenate([read_examples(picture, da) for picture in pictures])
+        if len(rows) > 1:
+            raise UsageError(f"{len(rows)} pictures do not fit one file: name a folder")
+        write_png(output or STANDARD, clean(rows)[0])
         return
     targets = _targets(pictures, Path(output or "denoised"))
     with tqdm(total=len(targets), unit="picture", leave=False, disable=None) as progress:

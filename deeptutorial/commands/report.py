@@ -1,5 +1,7 @@
 """`deeptutorial report`: the page that a run ends with, of models that are there already."""
 
+import os
+
 import numpy as np
 
 from deeptutorial.cli import UsageError
@@ -44,7 +46,7 @@ def report(
     """Write a page about models, and print where it is."""
     loaded = [load(path) for path in models]
     stacks = [model for model in loaded if isinstance(model, SdA)]
-    datasets = load_data(dataset)
+    datasets = load_data(os.path.expanduser(dataset))
     for path, model in zip(models, loaded, strict=True):
         _check_that_it_fits(path, model, dataset, datasets)
     if stacks:

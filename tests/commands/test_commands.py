@@ -189,6 +189,15 @@ def test_denoise_from_a_pipe_into_a_pipe(da, model, pictures):
     np.testing.assert_allclose(np.asarray(Image.open(io.BytesIO(done.stdout))), expected, atol=1)
 
 
+def test_denoise_one_picture_into_a_pipe(da, model, pictures, capfdbinary):
+    run("denoise", model, "pictures/b.bmp", "--output", "-")
+    expected = as_bytes(reconstructed(da, rows(pictures[1:2]))).reshape(HEIGHT, WIDTH)
+    picture = Image.open(io.BytesIO(capfdbinary.readouterr().out))
+    np.testing.assert_allclose(np.asarray(picture), expected, atol=1)
+    run("denoise", model, "pictures", "--output", "-", status=2)
+    assert b"5 pictures do not fit one file" in capfdbinary.readouterr().err
+
+
 def test_denoise_writes_over_no_original(model, pictures, capsys):
     before = Path("pictures", "a.png").read_bytes()
     run("denoise", model, "pictures", "--output", "pictures", status=2)
