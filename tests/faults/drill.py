@@ -368,6 +368,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="SIGKILLs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="of their instants")
     arguments = parser.parse_args()
+    # A shell has what it starts in the background ignore Ctrl-C, and so would what we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"fault drill, {arguments.kills} kills, --seed {seed}", flush=True)
     rng = random.Random(seed)

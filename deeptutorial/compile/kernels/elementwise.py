@@ -26,6 +26,9 @@ __all__ = [
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
 # nowhere may the compiler assume that there are no NaNs: a diverged run has to show them.
 FUSE = {"contract"}
+# A reduction is to be inlined (``forceinline``): where it stays a function of its own, the copy that
+# was compiled alone and the one compiled into a kernel sum in different orders, and which of them a
+# process takes depends on whether it found the kernel in the cache.
 REORDER = {"contract", "reassoc", "nsz"}
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # by which SplitMix64 counts
@@ -163,7 +166,7 @@ def sigmoid(s, b, y):
         y[j] = (one if t >= zero else e) / (one + e)
 
 
-@njit(fastmath=REORDER, error_model="numpy")
+@njit(fastmath=REORDER, error_model="numpy", forceinline=True)
 def reconstruct(a, x, b, scale):
     """Make scale (sigmoid(a + b) - x) of a; return the cross-entropy, summed over these pixels."""
     one, zero = a.dtype.type(1), a.dtype.type(0)

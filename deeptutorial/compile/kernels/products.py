@@ -88,7 +88,7 @@ def dots(D, d0, ldd, A, a0, lda, M, B, ldb, samples, depth):
         c += TILE_SAMPLES if several else 1
 
 
-@njit(fastmath=REORDER)
+@njit(fastmath=REORDER, forceinline=True)
 def dot(a, b):
     total = a.dtype.type(0)
     for j in range(len(a)):
