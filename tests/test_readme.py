@@ -8,6 +8,7 @@ so that none is left out.
 
 import argparse
 import ast
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -27,6 +28,7 @@ from PIL import Image
 
 import deeptutorial
 from deeptutorial.commands import main as deeptutorial_command
+from deeptutorial.compile import BACKENDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -84,7 +86,8 @@ def elsewhere(tmp_path, monkeypatch):
     shutil.copytree(home / "pictures", home / "noisy")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(tmp_path)
-    with pytensor.config.change_flags(floatX="float32"):
+    # The scripts set both.
+    with pytensor.config.change_flags(floatX="float32", mode=pytensor.config.mode):
         model = deeptutorial.dA(np.random.RandomState(0), n_hidden=8)
         model.image_shape = (28, 28)
         (tmp_path / "dA_plots").mkdir()
@@ -150,26 +153,38 @@ class Parsed(Exception):
     """The options are right; what would come now takes too long."""
 
 
+@contextlib.contextmanager
+def only_parsed(program, *options, monkeypatch):
+    """Stop a program as soon as its own parser has found its options right."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(self, *arguments):
+        raise Parsed(parse(self, *arguments))
+
+    with monkeypatch.context() as patch, contextlib.suppress(Parsed):
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        patch.setattr(sys, "argv", [program, *options])
+        yield
+        raise LookupError(f"{program} parses no options")
+
+
 def check_module(name, *options, monkeypatch):
     """Give the options to a module's own parser, and stop there."""
     if name in ("pip", "pytest", "sphinx"):  # not ours, and installed by the Makefile
         return
     if importlib.util.find_spec(name) is None:
         raise LookupError(f"there is no module {name}")
-    parse = argparse.ArgumentParser.parse_args
-
-    def parse_and_stop(self, *arguments):
-        raise Parsed(parse(self, *arguments))
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
-    monkeypatch.setattr(sys, "argv", [name, *options])
     monkeypatch.delitem(sys.modules, name, raising=False)  # another test may have imported it
-    with pytest.raises(Parsed):
+    with only_parsed(name, *options, monkeypatch=monkeypatch):
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def run_script(name, *options, monkeypatch):
     """Run a script to its end, shortened."""
+    if "--backend" in options:  # it may not be installed, and has tests of its own
+        with only_parsed(name, *options, monkeypatch=monkeypatch):
+            runpy.run_path(str(ROOT / name), run_name="__main__")
+        return
     if "--resume" in options:  # there must be something to go on from
         run_script(name, *(o for o in options if o != "--resume"), monkeypatch=monkeypatch)
     monkeypatch.setattr(sys, "argv", [name, *shortened(name, options)])
@@ -215,6 +230,7 @@ def test_python_in_the_readme(monkeypatch):
     monkeypatch.setattr(
         sklearn.datasets, "load_digits", lambda **options: [a[:300] for a in load_few(**options)]
     )
+    monkeypatch.setattr(deeptutorial, "use", lambda backend, device="auto": BACKENDS.index(backend))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pieces = ["\n".join(lines) for language, lines in blocks(text) if language == "python"]
     assert pieces

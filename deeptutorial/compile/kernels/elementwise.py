@@ -26,9 +26,9 @@ __all__ = [
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
 # nowhere may the compiler assume that there are no NaNs: a diverged run has to show them.
 FUSE = {"contract"}
-# A reduction is to be inlined (``forceinline``): where it stays a function of its own, the copy that
-# was compiled alone and the one compiled into a kernel sum in different orders, and which of them a
-# process takes depends on whether it found the kernel in the cache.
+# A reduction is to be inlined (``forceinline``): where it stays a function of its own, the copy
+# that was compiled alone and the one compiled into a kernel sum in different orders, and which of
+# them a process takes depends on whether it found the kernel in the cache.
 REORDER = {"contract", "reassoc", "nsz"}
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # by which SplitMix64 counts
