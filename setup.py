@@ -60,6 +60,7 @@ setup(
         "docs": ["sphinx>=8.1", "myst-nb>=1.2", "furo", "latex2mathml>=3.77", "ipykernel>=6.29,<7"],
         "jax": ["jax>=0.5"],  # the backend jax, on the CPU
         "cuda": ["jax[cuda12]>=0.5"],  # the same on an NVIDIA GPU
+        "torch": ["torch>=2.6"],  # the backend pytorch
         "bench": ["torch", "jax", "matplotlib>=3.8", "threadpoolctl>=3"],
     },
 )

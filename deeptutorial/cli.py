@@ -360,8 +360,8 @@ class OneLineParser(argparse.ArgumentParser):
             choices=BACKENDS,
             default="numba",
             help="what runs the compiled functions: numba (this project's own kernels, the fastest "
-            "on a CPU), c (needs a C++ compiler), or jax (CPU or GPU; pip install jax, or "
-            "'jax[cuda12]') (default: %(default)s)",
+            "on a CPU), c (needs a C++ compiler), jax (CPU or GPU; pip install jax, or "
+            "'jax[cuda12]'), or pytorch (the same; pip install torch) (default: %(default)s)",
         )
         self.add_argument(
             "--device",

@@ -17,7 +17,7 @@ from deeptutorial.compile.collected_calls import finish_calls
 
 __all__ = ["BACKENDS", "BackendError", "use"]
 
-BACKENDS = ("numba", "c", "jax")
+BACKENDS = ("numba", "c", "jax", "pytorch")
 
 
 class BackendError(RuntimeError):
@@ -32,7 +32,7 @@ def use(backend: str = "numba", device: str = "auto") -> str:
 
     Parameters
     ----------
-    backend : {"numba", "c", "jax"}
+    backend : {"numba", "c", "jax", "pytorch"}
     device : {"auto", "cpu", "cuda", "cuda:0", "cuda:1", ...}
         "auto" is a GPU where the backend can use one and finds one, and otherwise the CPU.
 
@@ -128,7 +128,32 @@ def _jax(device: str) -> tuple[Mode, str]:
     return Mode(DeviceJAXLinker(), rewrites), f"JAX {jax.__version__} on {where}"
 
 
-_CHOOSERS = {"numba": _numba, "c": _c, "jax": _jax}
+def _pytorch(device: str) -> tuple[Mode, str]:
+    _require_package("torch", "PyTorch", "pip install torch")
+    import torch
+
+    from deeptutorial.compile.pytorch_linker import DevicePyTorchLinker
+
+    kind, _, number = device.partition(":")
+    n_gpus = torch.cuda.device_count()
+    if kind == "cuda" and n_gpus == 0:
+        raise BackendError(
+            "PyTorch finds no CUDA device; for an NVIDIA GPU: pip install torch, in the version "
+            "that pytorch.org names for your system (or choose --device cpu)"
+        )
+    if kind == "cpu" or n_gpus == 0:
+        chosen, where = torch.device("cpu"), "the CPU"
+    else:
+        chosen = torch.device(_numbered([f"cuda:{i}" for i in range(n_gpus)], device, number))
+        where = torch.cuda.get_device_name(chosen)
+    rewrites = predefined_modes["PYTORCH"].provided_optimizer
+    rewrites = rewrites.excluding("fusion").including("minibatch_slice", "shape_asserts")
+    linker = DevicePyTorchLinker()
+    linker.device = chosen
+    return Mode(linker, rewrites), f"PyTorch {torch.__version__} on {where}"
+
+
+_CHOOSERS = {"numba": _numba, "c": _c, "jax": _jax, "pytorch": _pytorch}
 
 
 def _refuse_gpu(backend: str, device: str) -> None:

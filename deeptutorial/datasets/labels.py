@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.datasets.errors import DatasetError
@@ -14,8 +17,12 @@ __all__ = ["count_classes", "label_values"]
 
 def label_values(labels: TensorVariable) -> np.ndarray:
     """Work out labels as `load_data` returns them, a symbolic cast of a shared variable."""
-    # Once and for a cast: not worth a compiler's time.
-    return pytensor.function([], labels, mode=Mode(linker="py", optimizer=None))()
+    # Once and for a cast: not worth a compiler's time. Values are handed over, since a shared
+    # variable's own may lie on a device.
+    shared = [v for v in graph_inputs([labels]) if isinstance(v, SharedVariable)]
+    values = {v: pt.constant(v.get_value(borrow=True)) for v in shared}
+    mode = Mode(linker="py", optimizer=None)
+    return np.asarray(pytensor.function([], labels, mode=mode, givens=values)())
 
 
 def count_classes(datasets: Sequence[tuple]) -> int:

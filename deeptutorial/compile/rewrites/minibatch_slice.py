@@ -1,4 +1,4 @@
-"""A slice with symbolic ends whose length is constant becomes one Op, for JAX.
+"""A slice with symbolic ends whose length is constant becomes one Op, for JAX and PyTorch.
 
 Before::
 
@@ -10,10 +10,11 @@ After::
 
 JAX compiles for fixed shapes, and refuses a slice with ends that it does not know. That the ends
 are 20 apart, whatever the index, is in the graph, but has to be worked out: both are a multiple of
-the index and a constant, and the multiples are the same.
+the index and a constant, and the multiples are the same. (PyTorch could do without; but there,
+working the ends out would be several operations on a device, and waiting for them.)
 
-It is applied where a function is compiled for ``deeptutorial.use("jax")``, to rows of what the
-function is given; ``mode.excluding("deeptutorial")`` leaves it out.
+It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``"pytorch"``, to rows
+of what the function is given; ``mode.excluding("deeptutorial")`` leaves it out.
 """
 
 from pytensor.compile.mode import optdb

@@ -1,4 +1,4 @@
-"""Assertions about shapes are left out for JAX, which checks shapes itself.
+"""Assertions about shapes are left out for JAX and PyTorch, which check shapes themselves.
 
 Before::
 
@@ -10,9 +10,10 @@ After::
 
 PyTensor asserts in this way that what is added elementwise has the same shape, where it only needs
 the shape of the sum. JAX cannot run an assertion, and PyTensor warns for each that is lost; but
-this one does not get lost, since JAX refuses to compile for such shapes.
+this one does not get lost, since JAX refuses to compile for such shapes. PyTorch complains when it
+adds them.
 
-It is applied where a function is compiled for ``deeptutorial.use("jax")``.
+It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``"pytorch"``.
 """
 
 from pytensor.compile.mode import optdb

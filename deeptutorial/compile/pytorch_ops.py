@@ -1,0 +1,94 @@
+"""The Ops' implementations for PyTorch, and of those of PyTensor's that a dA or an SdA needs."""
+
+import math
+from functools import reduce
+
+import numpy as np
+import torch
+from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
+from pytensor.scalar.basic import Add, Mul
+from pytensor.tensor.math import Argmax
+from pytensor.tensor.random.op import RandomVariable
+
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+from deeptutorial.random import CoinFlips
+
+__all__ = []
+
+
+@pytorch_funcify.register(MinibatchSlice)
+def _minibatch_slice(op: MinibatchSlice, **_):
+    def rows(x, index):
+        return x[op.rows(int(index))]
+
+    return rows
+
+
+@pytorch_funcify.register(CoinFlips)
+def _coin_flips(op: CoinFlips, **_):
+    dtype = getattr(torch, op.dtype)
+
+    def draw(state, size, p):
+        shape = tuple(map(int, size))
+        n = torch.arange(1, math.prod(shape) + 1, device=state.device)
+        bits = _shifted(_splitmix(_splitmix(state[:1], state[1:]), n), 32)
+        kept = bits >= int((1 - float(p)) * 2.0**32)
+        next_state = state + torch.tensor([0, 1], device=state.device)
+        return next_state, kept.reshape(shape).to(dtype)
+
+    return draw
+
+
+@pytorch_funcify.register(Add)
+@pytorch_funcify.register(Mul)
+def _sum_or_product(op: Add | Mul, **_):
+    """Go through the terms two by two; PyTensor stacks them, in new memory."""
+    combine = torch.add if isinstance(op, Add) else torch.mul
+
+    def combined(*terms):
+        return reduce(combine, terms)
+
+    return combined
+
+
+@pytorch_funcify.register(Argmax)
+def _argmax(op: Argmax, **_):
+    (axis,) = op.axis if op.axis is not None and len(op.axis) == 1 else (None,)
+    if op.axis is not None and axis is None:
+        raise NotImplementedError(f"no PyTorch implementation of {op}: only one axis, or all")
+
+    def argmax(x):
+        return torch.argmax(x, dim=axis)
+
+    return argmax
+
+
+def _splitmix(seed: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+    """Return the n-th number of SplitMix64; as int64, which wraps around as uint64 does."""
+    z = seed + n * _signed(0x9E3779B97F4A7C15)
+    z = (z ^ _shifted(z, 30)) * _signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shifted(z, 27)) * _signed(0x94D049BB133111EB)
+    return z ^ _shifted(z, 31)
+
+
+def _signed(number: int) -> int:
+    return number - 2**64
+
+
+def _shifted(z: torch.Tensor, places: int) -> torch.Tensor:
+    """Shift to the right as if there were no sign."""
+    return (z >> places) & (2 ** (64 - places) - 1)
+
+
+@pytorch_funcify.register(RandomVariable)
+def _random_variable(op: RandomVariable, node, **_):
+    """Let NumPy draw, whose generator the graph has."""
+
+    def draw(rng, size, *parameters):
+        on_host = [None if v is None else torch.as_tensor(v).cpu().numpy() for v in parameters]
+        size = None if size is None else torch.as_tensor(size).cpu().numpy()
+        outputs = [[None], [None]]
+        op.perform(node, [rng, size, *on_host], outputs)
+        return outputs[0][0], torch.as_tensor(np.asarray(outputs[1][0]))
+
+    return draw
