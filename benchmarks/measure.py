@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from benchmarks.peers import PEERS
+from benchmarks.peers import ALL_PEERS
 from benchmarks.setting import Setting
 
 __all__ = [
@@ -41,7 +41,7 @@ class Measurement:
     Attributes
     ----------
     name : str
-        A key of `PEERS`.
+        A key of `ALL_PEERS`.
     epochs : list of float
         Seconds an epoch, one for each timed stretch.
     first_start, later_start : float, optional
@@ -49,6 +49,8 @@ class Measurement:
         caches and with those that the first start has left.
     peak_memory : int, optional
         Bytes.
+    device_memory : int, optional
+        Bytes of a GPU's memory, at most.
     cost : float, optional
         Mean over the minibatches of the first stretch; None where no cost is calculated.
     idle_cpu : float
@@ -64,6 +66,7 @@ class Measurement:
     first_start: float | None = None
     later_start: float | None = None
     peak_memory: int | None = None
+    device_memory: int | None = None
     cost: float | None = None
     idle_cpu: float = 0.0
     libraries: list[str] = field(default_factory=list)
@@ -71,7 +74,7 @@ class Measurement:
 
     @property
     def label(self) -> str:
-        return PEERS[self.name].label
+        return ALL_PEERS[self.name].label
 
     @property
     def median(self) -> float | None:
@@ -89,7 +92,7 @@ class Worker:
     Parameters
     ----------
     name : str
-        A key of `PEERS`.
+        A key of `ALL_PEERS`.
     train_x : path
         A ``.npy`` file.
     setting : Setting
@@ -113,7 +116,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", json.dumps(request)],
             cwd=Path(__file__).parents[1],
-            env=_environment(setting.threads, caches),
+            env=_environment(setting, caches),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -157,7 +160,7 @@ class Worker:
         self._stderr.close()
 
 
-def _environment(threads: int, caches: Path) -> dict[str, str]:
+def _environment(setting: Setting, caches: Path) -> dict[str, str]:
     """Return a worker's environment: its share of the CPUs, and where compiled code is kept."""
     environment = dict(os.environ)
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
@@ -168,7 +171,7 @@ def _environment(threads: int, caches: Path) -> dict[str, str]:
         "NUMBA_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS",
     ):
-        environment[variable] = str(threads)
+        environment[variable] = str(setting.threads)
     flags = [environment.get("PYTENSOR_FLAGS"), f"base_compiledir={caches / 'pytensor'}"]
     environment |= {
         "PYTENSOR_FLAGS": ",".join(filter(None, flags)),
@@ -176,9 +179,9 @@ def _environment(threads: int, caches: Path) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
         "TRITON_CACHE_DIR": str(caches / "triton"),
         "XDG_CACHE_HOME": str(caches / "user"),
-        "JAX_PLATFORMS": "cpu",
-        "CUDA_VISIBLE_DEVICES": "",
     }
+    if setting.device == "cpu":
+        environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     return environment
 
 
@@ -214,7 +217,7 @@ def measure(
     Parameters
     ----------
     names : sequence of str
-        Keys of `PEERS`.
+        Keys of `ALL_PEERS`.
     train_x : path
         A ``.npy`` file.
     setting : Setting
@@ -239,7 +242,7 @@ def measure(
             except WorkerError as error:
                 measurements[name].error = str(error)
                 workers.pop(name, None)
-                tell(f"{setting}: {PEERS[name].label}: error: {error}")
+                tell(f"{setting}: {ALL_PEERS[name].label}: error: {error}")
 
         def start(name: str) -> None:
             found = measurements[name]
@@ -261,6 +264,7 @@ def measure(
         def report(name: str) -> None:
             answer = workers[name].ask("report")
             measurements[name].peak_memory = answer["peak_memory"]
+            measurements[name].device_memory = answer["device_memory"]
             measurements[name].libraries = answer["libraries"]
 
         for name in names:

@@ -38,6 +38,7 @@ class Setting:
     epochs : float, optional
         Length of a timed stretch. None is an epoch, or less where that would be more than 2500
         minibatches (fewer of more than 500 hidden units).
+    device : {"cpu", "cuda"}
     """
 
     batch_size: int = 20
@@ -47,6 +48,7 @@ class Setting:
     seed: int = 123
     threads: int = field(default_factory=usable_cpus)
     epochs: float | None = None
+    device: str = "cpu"
 
     def __str__(self) -> str:
         return (

@@ -73,7 +73,11 @@ def main(request: dict[str, Any], commands: Iterator[str], answers: TextIO) -> N
                 idle_cpu_seconds=idle_cpu,
             )
         elif command.strip() == "report":
-            answer(peak_memory=peak_memory(), libraries=thread_pools())
+            answer(
+                peak_memory=peak_memory(),
+                device_memory=device_memory(),
+                libraries=thread_pools(),
+            )
         else:
             answer(error=f"no such command: {command.strip()}")
         idle_since = time.process_time()
@@ -100,6 +104,16 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def device_memory() -> int | None:
+    """Return the most bytes of a GPU's memory that were in use, None where there is none."""
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    if torch is not None and torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if jax is not None and (used := jax.devices()[0].memory_stats()):
+        return used["peak_bytes_in_use"]
+    return None
 
 
 def thread_pools() -> list[str]:

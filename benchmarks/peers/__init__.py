@@ -19,7 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["PEERS", "THIS_PROJECT", "Peer", "Train", "missing_packages"]
+__all__ = [
+    "ALL_PEERS",
+    "BACKENDS",
+    "PEERS",
+    "THIS_PROJECT",
+    "Peer",
+    "Train",
+    "missing_packages",
+]
 
 Train = Callable[[int, int], np.ndarray]
 
@@ -46,6 +54,17 @@ PEERS = {
 """Name of the module, in the order of the tables."""
 
 
+BACKENDS = {
+    "deeptutorial_c": Peer("deeptutorial, backend c", ("pytensor",)),
+    "deeptutorial_jax": Peer("deeptutorial, backend jax", ("pytensor", "jax")),
+    "deeptutorial_pytorch": Peer("deeptutorial, backend pytorch", ("pytensor", "torch")),
+    "pytorch_graph": Peer("PyTorch, a CUDA graph", ("torch",)),
+}
+"""What `benchmarks.gpu` measures besides."""
+
+ALL_PEERS = PEERS | BACKENDS
+
+
 def missing_packages(name: str) -> list[str]:
     """Return what `name` imports and is not installed, without importing anything."""
-    return [module for module in PEERS[name].requires if find_spec(module) is None]
+    return [module for module in ALL_PEERS[name].requires if find_spec(module) is None]

@@ -34,7 +34,7 @@ def prepare(train_x: np.ndarray, params: Parameters, setting: Setting) -> Train:
     """Build the module and its optimiser."""
     torch.set_num_threads(setting.threads)
     torch.manual_seed(setting.seed)
-    model = dA(params, setting.corruption_level)
+    model = dA(params, setting.corruption_level).to(setting.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=setting.learning_rate)
 
     def step(x: torch.Tensor) -> torch.Tensor:
@@ -44,17 +44,20 @@ def prepare(train_x: np.ndarray, params: Parameters, setting: Setting) -> Train:
         optimizer.step()
         return cost.detach()
 
-    return over_minibatches(step, train_x, setting.batch_size)
+    return over_minibatches(step, train_x, setting.batch_size, setting.device)
 
 
 def over_minibatches(
-    step: Callable[[torch.Tensor], torch.Tensor], train_x: np.ndarray, batch_size: int
+    step: Callable[[torch.Tensor], torch.Tensor],
+    train_x: np.ndarray,
+    batch_size: int,
+    device: str = "cpu",
 ) -> Train:
     """Go through the minibatches with `step`, which trains on one and returns its cost."""
-    data = torch.from_numpy(train_x)
+    data = torch.from_numpy(train_x).to(device)
 
     def train(first: int, count: int) -> np.ndarray:
         minibatches = data[first * batch_size : (first + count) * batch_size].split(batch_size)
-        return torch.stack([step(x) for x in minibatches]).numpy()
+        return torch.stack([step(x) for x in minibatches]).cpu().numpy()
 
     return train

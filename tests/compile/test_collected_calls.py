@@ -1,0 +1,126 @@
+"""Calls that are noted and run later, beside a function that runs at once."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from deeptutorial.compile import collected_calls
+from deeptutorial.compile.collected_calls import CallCollector, finish_calls, settled
+
+
+class Counter:
+    """What PyTensor's Function does around a function of (step) that counts on and returns."""
+
+    def __init__(self, count, factor):
+        self.rounds = []
+        self.storages = [[np.float64(count)], [np.float64(factor)]]
+        self.collector = CallCollector(
+            run=self.run,
+            to_device=lambda value: value,
+            storages=self.storages,
+            changed=[0],
+            n_outputs=1,
+        )
+
+    def run(self, values, arguments):
+        self.rounds.append(len(arguments))
+        count, factor = values
+        results = []
+        for (step,) in arguments:
+            results.append(factor * count)
+            count = count + step
+        return [count], [np.array(results)]
+
+    def __call__(self, step):
+        (result,), upcoming = self.collector.call((step,))
+        self.storages[0][0] = upcoming[0]
+        return result
+
+    @property
+    def count(self):
+        return settled(self.storages[0][0])
+
+
+def test_nothing_runs_before_somebody_looks():
+    count_on = Counter(0, 10)
+    results = [count_on(step) for step in (1, 2, 3)]
+    assert count_on.rounds == []
+    assert float(results[1]) == 10
+    assert count_on.rounds == [3]
+    np.testing.assert_array_equal(np.asarray(results), [0, 10, 30])
+    assert count_on.count == 6
+    assert count_on.rounds == [3]
+
+
+def test_not_too_many_at_once(monkeypatch):
+    monkeypatch.setattr(collected_calls, "MOST_CALLS", 4)
+    count_on = Counter(0, 1)
+    results = [count_on(1) for _ in range(10)]
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), np.arange(10))
+    assert count_on.rounds == [4, 4, 2]
+
+
+def test_the_value_of_a_variable_is_asked_for():
+    count_on = Counter(5, 1)
+    count_on(2)
+    assert count_on.count == 7
+    count_on(1)
+    assert count_on.count == 8
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_variable_is_set_in_between(place):
+    """Calls before it see the old value, those behind it the new one."""
+    count_on = Counter(0, 1)
+    before = count_on(1)
+    count_on.storages[place][0] = np.float64(100)
+    behind = count_on(1)
+    assert float(behind) == 100
+    assert float(before) == 0
+    assert count_on.count == (101 if place == 0 else 2)
+
+
+def test_two_functions_with_a_variable_in_common():
+    one, two = Counter(0, 1), Counter(0, 10)
+    two.storages[0] = one.storages[0]
+    results = [one(1), two(1), two(1), one(1)]
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 10, 20, 3])
+    assert (one.rounds, two.rounds) == ([1, 1], [2])
+
+
+def test_copies_are_values():
+    count_on = Counter(0, 2)
+    result = count_on(3)
+    copied = copy.deepcopy(count_on.storages[0])
+    assert copied == [3]
+    count_on(1)
+    assert pickle.loads(pickle.dumps(count_on.storages[0])) == [4]
+    assert pickle.loads(pickle.dumps(result)) == 0
+
+
+def test_a_result_is_like_a_number():
+    result = Counter(3, 2)(1)
+    assert (int(result), f"{result:.1f}", str(result), bool(result)) == (6, "6.0", "6.0", True)
+    assert result + 1 == 1 + result == 7
+    assert -result == -6
+    assert result > 5
+    assert np.sqrt(result) == pytest.approx(6**0.5)
+    assert result.dtype == np.float64
+    assert result.item() == 6
+    assert np.isfinite(result)
+    with pytest.raises(AttributeError):
+        _ = result.nothing_of_the_kind
+
+
+def test_an_error_is_raised_where_the_calls_run():
+    def fail(values, arguments):
+        raise MemoryError("too little")
+
+    count_on = Counter(0, 1)
+    count_on.collector.run = fail
+    result = count_on(1)
+    with pytest.raises(MemoryError, match="too little"):
+        float(result)
+    finish_calls()  # nothing is left to fail again
