@@ -26,6 +26,7 @@ lint: $(VENV)/.installed
 
 drill: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.faults.drill $(ARGS)
+	$(VENV)/bin/python -m tests.faults.bad_inputs
 
 docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

@@ -65,7 +65,8 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
 
 
 def _complain(name: str | None, message: object, status: int) -> int:
-    print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+    line = " ".join(str(message).split())  # the name of a file can have a line break in it
+    print(f"{name or os.path.basename(sys.argv[0])}: error: {line}", file=sys.stderr)
     return status
 
 
@@ -372,6 +373,13 @@ class OneLineParser(argparse.ArgumentParser):
         )
 
 
+MOST = 100_000_000
+"""As large as a whole number may be: more is a slip, and overflows where sizes are multiplied."""
+
+LARGEST = 1e38
+"""The same for other numbers: float32 goes a little further."""
+
+
 def _number(low: float, high: float) -> Callable[[str], float]:
     wanted = f"between {low} and {high}" if math.isfinite(high) else f"of at least {low}"
 
@@ -379,6 +387,8 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         number = float(text)
         if not (low <= number <= high and math.isfinite(number)):
             raise argparse.ArgumentTypeError(f"expected a number {wanted}, got {text}")
+        if number > LARGEST:
+            raise argparse.ArgumentTypeError(f"expected a number of at most {LARGEST}, got {text}")
         return number
 
     parse.__name__ = "number"  # argparse names it where the text is no number at all
@@ -392,6 +402,10 @@ def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
         number = int(text)
         if number < low or (high is not None and number > high):
             raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text}")
+        if high is None and number > MOST:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number of at most {MOST}, got {text}"
+            )
         return number
 
     parse.__name__ = "whole number"

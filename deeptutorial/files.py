@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ __all__ = ["TEMPORARY", "replacing"]
 
 TEMPORARY = ".part"
 """How the name of a file ends that is not whole yet; a process that was killed leaves it behind."""
+
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @contextmanager
@@ -36,7 +39,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # nobody knows of the temporary one
+        # Nobody knows of the temporary name; and a full disk has none to tell.
+        if TEMPORARY in str(error.filename) or error.errno in _DISK_FAULTS:
+            error.filename, error.filename2 = str(path), None
         raise
     finally:
         if temporary is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from deeptutorial.datasets.arrays import Dataset, checked_part, without_last_sixth
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.datasets.unpacking import opened
 
 __all__ = ["IDX_NAMES", "find_idx_files", "read_idx", "read_idx_folder"]
 
@@ -46,11 +47,7 @@ def read_idx(path: Path) -> np.ndarray:
     DatasetError
     """
     try:
-        with open(path, "rb") as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
-        if path.suffix == ".gz" and not is_gzip:
-            raise DatasetError(f"{path}: not a gzip file, in spite of its name")
-        with gzip.open(path) if is_gzip else open(path, "rb") as file:
+        with opened(path) as file:
             content = file.read()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path}: damaged gzip data ({error})") from error
@@ -67,7 +64,8 @@ def read_idx(path: Path) -> np.ndarray:
     shape = struct.unpack_from(f">{n_dimensions}I", content, 4)
     if len(content) - start != prod(shape):
         raise DatasetError(
-            f"{path}: the header tells of {' x '.join(map(str, shape))} bytes, "
+            f"{path}: the header tells of {' x '.join(map(str, shape[:4]))}"
+            f"{' x ...' if n_dimensions > 4 else ''} bytes, "
             f"but {len(content) - start} follow"
         )
     try:

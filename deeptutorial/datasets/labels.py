@@ -36,9 +36,9 @@ def count_classes(datasets: Sequence[tuple]) -> int:
     Raises
     ------
     DatasetError
-        If there are examples without a label.
+        If there are examples without a label, or labels that cannot be numbers of classes.
     """
-    highest = 0
+    highest, n_examples = 0, 0
     for name, (_, labels) in zip(("training", "validation", "test"), datasets, strict=True):
         values = label_values(labels)
         missing = int((values < 0).sum())
@@ -47,5 +47,10 @@ def count_classes(datasets: Sequence[tuple]) -> int:
                 f"{missing} of the {len(values)} examples of the {name} set have no label, and a "
                 "classifier cannot learn without; dA.py can"
             )
-        highest = max(highest, int(values.max()))
+        highest, n_examples = max(highest, int(values.max())), n_examples + len(values)
+    if highest >= n_examples:
+        raise DatasetError(
+            f"the labels go up to {highest}, which would be more classes than the {n_examples} "
+            "examples; number the classes from 0 on"
+        )
     return highest + 1

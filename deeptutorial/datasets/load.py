@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset
 from deeptutorial.datasets.drawn import read_digits
@@ -94,8 +95,10 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
 
 def _read_file(path: Path) -> Dataset:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             is_zip = file.read(2) == b"PK"
+    except ArchiveError as error:
+        raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     return read_npz(path) if is_zip or path.suffix == ".npz" else read_pickled(path)

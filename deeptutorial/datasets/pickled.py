@@ -17,6 +17,7 @@ import numpy as np
 
 from deeptutorial.datasets.arrays import Dataset, checked_part, square_shape
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.datasets.unpacking import opened
 
 __all__ = ["read_pickled"]
 
@@ -39,7 +40,7 @@ def read_pickled(path: Path) -> Dataset:
         If the file cannot be read, is not such a pickle, or asks for anything but arrays.
     """
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             content = _ArraysOnlyUnpickler(_Reader(file), encoding="latin1").load()
             while file.read(1 << 20):  # to the end, where gzip keeps its checksum
                 pass
@@ -76,14 +77,6 @@ def read_pickled(path: Path) -> Dataset:
         sizes = [images.shape[1] for images, _ in parts]
         raise DatasetError(f"{path}: the three sets have images of different sizes: {sizes}")
     return Dataset(*parts, image_shape=square_shape(n_pixels))
-
-
-def _opened(path: Path):
-    with open(path, "rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    if path.suffix == ".gz" and not is_gzip:
-        raise DatasetError(f"{path}: not a gzip file, in spite of its name")
-    return gzip.open(path) if is_gzip else open(path, "rb")
 
 
 def _is_sequence(value, length: int) -> bool:
@@ -188,10 +181,26 @@ _STAND_INS = {
 }
 
 
+class _Steps(dict):
+    """What to do for which opcode, for so many of them: six arrays take about a hundred."""
+
+    left = 100_000
+
+    def __getitem__(self, opcode: int):
+        self.left -= 1
+        if self.left < 0:
+            raise _RefusedError(f"more than {_Steps.left} steps")
+        return super().__getitem__(opcode)
+
+
 class _ArraysOnlyUnpickler(pickle._Unpickler):
     """The unpickler written in Python; the one in C takes memory for whatever a pickle claims."""
 
     dispatch = pickle._Unpickler.dispatch.copy()
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.dispatch = _Steps(type(self).dispatch)
 
     def load_bytearray8(self):
         (size,) = struct.unpack("<Q", self.read(8))

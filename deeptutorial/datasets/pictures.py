@@ -1,11 +1,15 @@
 """A user's own pictures: a folder of image files, or arrays in an ``.npz``."""
 
+import os
+import warnings
+import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from deeptutorial.archives import open_regular, read_npy
 from deeptutorial.datasets.arrays import (
     Dataset,
     checked_part,
@@ -15,8 +19,12 @@ from deeptutorial.datasets.arrays import (
     without_last_sixth,
 )
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.datasets.unpacking import check_unpacked_size
 
 __all__ = ["find_pictures", "is_picture", "read_npz", "read_picture", "read_picture_folder"]
+
+
+NPZ_NAMES = ("x", "y", *(f"{a}_{part}" for a in "xy" for part in ("train", "valid", "test")))
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -32,7 +40,13 @@ def find_pictures(folder: Path) -> list[Path]:
 
 def is_picture(path: Path) -> bool:
     """Tell by its name whether a file is a picture that Pillow can read."""
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+    return Image.registered_extensions().get(path.suffix.lower()) in _formats()
+
+
+def _formats() -> list[str]:
+    """Return the kinds of pictures that are data, and no programs for others to run."""
+    Image.init()
+    return [kind for kind in Image.ID if kind not in ("EPS", "WMF")]
 
 
 def read_picture_folder(folder: Path) -> Dataset:
@@ -99,27 +113,34 @@ def read_picture(path: Path | BinaryIO, name: str | None = None) -> np.ndarray:
     """
     name = name or str(path)
     try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16 bits; some formats hand them over as 32
-                values = np.asarray(picture)
-                if values.min() < 0 or values.max() > 65535:
-                    raise ValueError(
-                        f"its values go from {values.min()} to {values.max()}, more than 16 bits"
-                    )
-                return to_unit_interval(values.astype(np.uint16))
-            if picture.mode == "F":
-                return np.asarray(picture)
-            if picture.mode in ("1", "L"):
-                return to_unit_interval(np.asarray(picture.convert("L")))
-            may_be_grey = picture.mode in ("LA", "P")
-            colours = np.asarray(_on_white(picture))
-            if may_be_grey and (colours == colours[:, :, :1]).all():
-                return to_unit_interval(colours[:, :, 0])
-            return to_unit_interval(colours)
-    except Image.DecompressionBombError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd but harmless metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_formats()) as picture:
+                return _pixels(picture)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(f"{name}: too large ({error})") from error
     except Exception as error:  # a damaged picture can raise nearly anything
         raise DatasetError(f"{name}: cannot be read as a picture ({error})") from error
+
+
+def _pixels(picture: Image.Image) -> np.ndarray:
+    if picture.mode.startswith("I"):  # 16 bits; some formats hand them over as 32
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(
+                f"its values go from {values.min()} to {values.max()}, more than 16 bits"
+            )
+        return to_unit_interval(values.astype(np.uint16))
+    if picture.mode == "F":
+        return np.asarray(picture)
+    if picture.mode in ("1", "L"):
+        return to_unit_interval(np.asarray(picture.convert("L")))
+    may_be_grey = picture.mode in ("LA", "P")
+    colours = np.asarray(_on_white(picture))
+    if may_be_grey and (colours == colours[:, :, :1]).all():
+        return to_unit_interval(colours[:, :, 0])
+    return to_unit_interval(colours)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
@@ -144,23 +165,30 @@ def read_npz(path: Path) -> Dataset:
     DatasetError
     """
     try:
-        # Opened here, since NumPy leaves a damaged archive open.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        # Not by `numpy.load`, which takes the memory that a header claims before it looks.
+        with open_regular(path) as packed, zipfile.ZipFile(packed) as file:
+            members = file.infolist()
+            size = sum(member.file_size for member in members)
+            check_unpacked_size(path, size, os.fstat(packed.fileno()).st_size)
+            names = [member.filename.removesuffix(".npy") for member in members]
+            arrays = {}
+            for name, member in zip(names, members, strict=True):
+                if name in NPZ_NAMES:
+                    with file.open(member) as content:
+                        arrays[name] = read_npy(content)
+    except DatasetError:
+        raise
     except Exception as error:  # a damaged archive can raise nearly anything
         raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
 
     source = str(path)
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise DatasetError(f"{path}: {name} is not an array")
     if "x" in arrays:
         image_shape = _image_shape(source, arrays["x"])
         return Dataset(*divided(source, arrays["x"], arrays.get("y")), image_shape=image_shape)
     if "x_train" not in arrays or "x_test" not in arrays:
         raise DatasetError(
             f"{path}: expected the arrays x (and y), or x_train and x_test (and y_train, y_test), "
-            f"got {', '.join(arrays) or 'none'}"
+            f"got {', '.join(names) or 'none'}"
         )
     image_shape = _image_shape(source, arrays["x_train"])
     for name in ("x_valid", "x_test"):

@@ -89,7 +89,8 @@ def save_report(folder: str | os.PathLike, html: str, figures: dict) -> Path:
     (folder / "report.json").write_text(
         json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
-    (folder / "report.html").write_text(html, encoding="utf-8")
+    # A file name need not be text, and the name of the data set is on the page.
+    (folder / "report.html").write_text(html, encoding="utf-8", errors="backslashreplace")
     return folder / "report.html"
 
 

@@ -76,7 +76,16 @@ def restore(target: Any, packed: Any, arrays: MutableMapping[str, np.ndarray]) -
     else:
         if set(value) != set(vars(target)):
             raise ValueError(f"a {type(target).__name__} has other attributes than {list(value)}")
+        for name, old in vars(target).items():
+            if not _alike(old, value[name]):
+                raise TypeError(f"{name} of a {type(target).__name__} is {str(value[name])[:60]}")
         vars(target).update(value)
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Tell whether a value may take another's place: both numbers, or what is not there yet."""
+    kinds = [int if type(value) in (int, float) else type(value) for value in (old, new)]
+    return kinds[0] is kinds[1] or (None in (old, new) and int in kinds)
 
 
 def _unpack(packed: Any, arrays: MutableMapping[str, np.ndarray]) -> Any:

@@ -230,6 +230,7 @@ class Run:
             return None, {}
         header, arrays = newest
         with self._refusing_misfits():
+            _check_header(header, arrays)
             for name, value in self._settings.items():
                 found = header["settings"].get(name)
                 if found != value:
@@ -378,6 +379,25 @@ class Stage:
             "first_cost": self._first_cost,
             "seconds": self.earlier_seconds + this_time,
         }
+
+
+def _check_header(header: dict, arrays: dict[str, np.ndarray]):
+    """Refuse what has the form of a checkpoint and was not written by `Run`."""
+    for name, kind in {"settings": dict, "data": str, "stages": list, "kept": dict}.items():
+        if not isinstance(header[name], kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    for stage in header["stages"]:
+        for name, kinds in {
+            "name": (str,),
+            "epoch": (int,),
+            "minibatch": (int,),
+            "first_cost": (float, type(None)),
+            "seconds": (float,),
+        }.items():
+            if type(stage[name]) not in kinds or (kinds == (int,) and stage[name] < 0):
+                raise TypeError(f"{name} is {str(stage[name])[:60]}")
+    if arrays["costs"].ndim != 1 or arrays["costs"].dtype != np.float64:
+        raise TypeError("costs is no vector of floats")
 
 
 def _comparable(settings: dict) -> dict:

@@ -7,7 +7,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from deeptutorial.datasets import idx
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx, read_idx_folder
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = IDX_NAMES
@@ -133,8 +132,10 @@ def test_file_that_may_not_be_read(tmp_path, refusal, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(idx, "open", forbidden, raising=False)
-    refusal(read_idx, tmp_path / "some-idx1-ubyte", "cannot be read (Permission denied)")
+    path = tmp_path / "some-idx1-ubyte"
+    path.touch()
+    monkeypatch.setattr("deeptutorial.archives.open", forbidden, raising=False)
+    refusal(read_idx, path, "cannot be read (Permission denied)")
 
 
 # --- the four files

@@ -252,7 +252,7 @@ def test_file_that_may_not_be_read(tmp_path, refusal, monkeypatch):
 
     path = tmp_path / "own.npz"
     path.touch()
-    monkeypatch.setattr("deeptutorial.datasets.load.open", forbidden, raising=False)
+    monkeypatch.setattr("deeptutorial.archives.open", forbidden, raising=False)
     refusal(load_data, path, "cannot be read (Permission denied)")
 
 

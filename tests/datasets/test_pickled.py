@@ -683,7 +683,7 @@ def test_file_that_may_not_be_read(write, refusal, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     path = write(arrays())
-    monkeypatch.setattr(pickled, "open", forbidden, raising=False)
+    monkeypatch.setattr("deeptutorial.archives.open", forbidden, raising=False)
     refusal(read_pickled, path, "cannot be read (Permission denied)")
 
 

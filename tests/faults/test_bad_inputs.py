@@ -1,0 +1,88 @@
+"""The bad-input drill in short; `make drill` is the whole of it."""
+
+import zipfile
+
+import pytest
+
+from tests.faults import bad_inputs
+
+SEED = 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("inputs")
+
+
+@pytest.fixture(scope="module")
+def kinds(folder):
+    return {kind.name: kind for kind in bad_inputs.kinds(folder)}
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return bad_inputs.Counts()
+
+
+NAMES = (
+    *("IDX", "IDX, gzipped", "pickle", "pickle, gzipped", "npz", "npy", "model", "checkpoint"),
+    *(f"picture, {kind}" for kind in ("PNG", "GIF", "BMP", "TIFF", "JPEG", "WEBP")),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files(name, kinds, counts, folder):
+    bad_inputs.examine_kind(kinds[name], counts, folder, 15, SEED, step=7)
+    assert counts.rows[name]["refused"] > 10
+
+
+@pytest.mark.parametrize("name", ["model", "checkpoint"])
+def test_forged_files(name, kinds, counts, folder):
+    bad_inputs.examine_forged(kinds[name], counts, folder, 20, SEED)
+
+
+def test_command_lines(counts):
+    bad_inputs.examine_command_lines(counts, 40, SEED)
+
+
+def test_a_gzip_bomb(kinds, folder, monkeypatch):
+    monkeypatch.setattr("deeptutorial.datasets.unpacking.FREELY", 1 << 20)
+    zeros = bytes(3 << 20)
+    bomb = bad_inputs.zipped(bad_inputs.idx_bytes((3 << 20,), zeros))
+    with pytest.raises(bad_inputs.DatasetError, match="100 times as large when unpacked"):
+        kinds["IDX, gzipped"].read(written(folder / "file.gz", bomb))
+    assert kinds["pickle, gzipped"].examine(bad_inputs.zipped(b"N" + zeros), folder) == "refused"
+    with zipfile.ZipFile(folder / "file.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("x.npy", zeros)
+    with pytest.raises(bad_inputs.DatasetError, match="100 times as large when unpacked"):
+        kinds["npz"].read(folder / "file.npz")
+    png = bad_inputs.png_of_nothing(20_000)
+    with pytest.raises(bad_inputs.DatasetError, match="too large"):
+        kinds["picture, PNG"].read(written(folder / "file.png", png))
+
+
+def test_a_pickle_of_endless_steps(kinds, folder):
+    with pytest.raises(bad_inputs.DatasetError, match="more than 100000 steps"):
+        kinds["pickle"].read(written(folder / "file", b"(" * 200_000))
+
+
+def test_a_loss_is_told(kinds, folder):
+    """The drill can fail: another exception, and other content than was written."""
+    counts = bad_inputs.Counts()
+
+    def careless(path):
+        return path.read_bytes()[4]
+
+    kind = bad_inputs.replace(kinds["model"], read=careless)
+    with pytest.raises(BaseException, match="index out of range"):
+        bad_inputs.examine_kind(kind, counts, folder, 10, SEED)
+    assert counts.rows["model"]["lost"] == 1
+
+    kind = bad_inputs.replace(kinds["IDX"], is_exact=True)
+    with pytest.raises(BaseException, match="other content"):
+        bad_inputs.examine_kind(kind, counts, folder, 100, SEED)
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
