@@ -44,10 +44,10 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
         0 after a whole run, 1 if training diverged, 2 for an input or a file that cannot be
         used, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    terminate_by_exception()
     try:
-        main(**options)
-        sys.stdout.flush()
+        with terminate_by_exception():
+            main(**options)
+            sys.stdout.flush()
     except TerminatedError:
         return 143
     except KeyboardInterrupt:

@@ -13,9 +13,17 @@ class TerminatedError(KeyboardInterrupt):
     """Somebody, a scheduler or a shutdown say, asked the process to end (SIGTERM)."""
 
 
-def terminate_by_exception() -> None:
+@contextmanager
+def terminate_by_exception() -> Iterator[None]:
     """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt."""
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    if threading.current_thread() is not threading.main_thread():  # no other may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _raise_terminated(_signal_number, _frame):
