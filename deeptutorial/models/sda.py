@@ -352,10 +352,12 @@ class SdA:
         )
 
         def valid_score() -> list[float]:
-            return [float(valid_score_i(i)) for i in range(n_batches[1])]
+            errors = [valid_score_i(i) for i in range(n_batches[1])]  # asked for all at once
+            return [float(error) for error in errors]
 
         def test_score() -> list[float]:
-            return [float(test_score_i(i)) for i in range(n_batches[2])]
+            errors = [test_score_i(i) for i in range(n_batches[2])]  # asked for all at once
+            return [float(error) for error in errors]
 
         return train_fn, valid_score, test_score
 

@@ -1,0 +1,80 @@
+"""Slices with symbolic ends: which of them become a `MinibatchSlice`, and what it returns."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.compile.mode import Mode
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+
+X = np.arange(23 * 3, dtype="float32").reshape(23, 3)
+MODE = Mode("py", RewriteDatabaseQuery(include=["minibatch_slice"]))
+
+i = pt.lscalar("i")
+j = pt.lscalar("j")
+PROPER = {
+    "the tutorial's": (i * 5, (i + 1) * 5),
+    "the other way round": (5 * i, 5 + 5 * i),
+    "rows from the fourth on": (i * 5 + 3, i * 5 + 8),
+    "overlapping": (i, i + 5),
+    "from the end": (20 - 5 * i, 25 - 5 * i),
+    "a narrower index": (pt.cast(i, "int32") * 5, pt.cast(i, "int32") * 5 + 5),
+}
+OTHERS = {
+    "a length that grows": (i * 5, i * 6 + 5),
+    "no end": (i * 5, None),
+    "nothing": (i * 5, i * 5),
+    "another index": (i * 5, (j + 1) * 5),
+    "no multiple": (i * i, i * i + 5),
+    "constant": (5, 10),
+}
+
+
+def compiled(start, stop, mode=MODE, step=None, of=lambda x: x):
+    x = pt.matrix("x", dtype="float32")
+    return pytensor.function([x, i, j], of(x)[start:stop:step], mode=mode, on_unused_input="ignore")
+
+
+def has_op(function):
+    return any(isinstance(node.op, MinibatchSlice) for node in function.maker.fgraph.apply_nodes)
+
+
+@pytest.mark.parametrize("name", PROPER)
+def test_proper_slices(name):
+    start, stop = PROPER[name]
+    function, plain = compiled(start, stop), compiled(start, stop, mode=Mode("py", None))
+    assert has_op(function)
+    assert not has_op(plain)
+    for index in (0, 1, 3, 4, 5, 40, -1, -3):  # some beyond the ends
+        np.testing.assert_array_equal(function(X, index, 0), plain(X, index, 0))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_slices_are_left_alone(name):
+    function = compiled(*OTHERS[name])
+    assert not has_op(function)
+    np.testing.assert_array_equal(
+        function(X, 1, 1), compiled(*OTHERS[name], Mode("py", None))(X, 1, 1)
+    )
+
+
+def test_a_step_and_other_rows_are_left_alone():
+    start, stop = PROPER["the tutorial's"]
+    assert not has_op(compiled(start, stop, step=2))
+    assert not has_op(compiled(start, stop, of=lambda x: x.T))
+    assert has_op(compiled(start, stop, of=lambda x: pt.cast(x, "int32")))
+
+
+def test_switched_off():
+    start, stop = PROPER["the tutorial's"]
+    assert not has_op(compiled(start, stop, mode=MODE.excluding("deeptutorial")))
+
+
+@pytest.mark.parametrize(
+    ("index", "n_rows", "whole"),
+    [(0, 23, True), (3, 20, True), (4, 23, False), (4, 25, True), (-1, 23, False)],
+)
+def test_whole(index, n_rows, whole):
+    assert MinibatchSlice(length=5, scale=5).is_whole(index, n_rows) is whole
