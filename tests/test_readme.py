@@ -226,7 +226,7 @@ def test_the_commands_are_found():
     assert {"make run", "make test", "python dA.py", "pip install ."} <= set(COMMANDS)
 
 
-def test_python_in_the_readme(monkeypatch):
+def test_python_in_the_readme(monkeypatch, tmp_path):
     """All pieces, one after the other; drawn digits in the place of MNIST, and few of sklearn's."""
     load, load_few = deeptutorial.load_data, sklearn.datasets.load_digits
     monkeypatch.setattr(deeptutorial, "load_data", lambda _: load("digits"))
@@ -234,6 +234,7 @@ def test_python_in_the_readme(monkeypatch):
         sklearn.datasets, "load_digits", lambda **options: [a[:300] for a in load_few(**options)]
     )
     monkeypatch.setattr(deeptutorial, "use", lambda backend, device="auto": BACKENDS.index(backend))
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pieces = ["\n".join(lines) for language, lines in blocks(text) if language == "python"]
     assert pieces

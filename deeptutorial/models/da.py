@@ -17,6 +17,7 @@ from deeptutorial.models.checks import (
     checked_size,
     checked_variable,
     draw_seed,
+    draw_weights,
     shared_in_floatX,
 )
 from deeptutorial.models.corruption import (
@@ -150,7 +151,7 @@ class dA:
 
         if W is None:
             bound = 4 * np.sqrt(6.0 / (n_hidden + n_visible))
-            initial_W = numpy_rng.uniform(low=-bound, high=bound, size=(n_visible, n_hidden))
+            initial_W = draw_weights(numpy_rng, bound, n_visible, n_hidden)
             W = shared_in_floatX(initial_W, name="W")
         if bhid is None:
             bhid = shared_in_floatX(np.zeros(n_hidden), name="b")

@@ -10,6 +10,7 @@ from deeptutorial.models.checks import (
     checked_rng,
     checked_size,
     checked_variable,
+    draw_weights,
     shared_in_floatX,
 )
 
@@ -74,7 +75,7 @@ class HiddenLayer:
             bound = np.sqrt(6.0 / (n_in + n_out))
             if activation == pt.sigmoid:
                 bound *= 4
-            W = shared_in_floatX(rng.uniform(low=-bound, high=bound, size=(n_in, n_out)), name="W")
+            W = shared_in_floatX(draw_weights(rng, bound, n_in, n_out), name="W")
         if b is None:
             b = shared_in_floatX(np.zeros(n_out), name="b")
         self.W = checked_variable("W", W, (n_in, n_out))

@@ -156,7 +156,7 @@ def model_arrays(path: Path) -> list:
 def npy_array(path: Path) -> np.ndarray:
     with open(path, "rb") as file:
         try:
-            return np.nan_to_num(read_npy(file).astype("float64"))
+            return np.append(np.nan_to_num(read_npy(file).astype("float64")), 0)
         except ArchiveError as error:
             raise ArchiveError(f"{path.name} file: {error}") from error
 

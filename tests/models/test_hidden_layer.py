@@ -73,3 +73,10 @@ def test_wrong_arguments_are_named(arguments, error, message):
     complete = {"rng": np.random.RandomState(0), "input": pt.matrix(), "n_in": 4, "n_out": 3}
     with pytest.raises(error, match=message):
         HiddenLayer(**complete | arguments)
+
+
+def test_more_weights_than_memory_are_refused():
+    """Before anything is drawn: the operating system might promise the memory and regret it."""
+    x = pt.matrix()
+    with pytest.raises(MemoryError, match=r"1000000 x 1000000 weights need 1\.6e\+04 GB"):
+        HiddenLayer(np.random.RandomState(0), input=x, n_in=10**6, n_out=10**6)
