@@ -164,7 +164,10 @@ def read_npy(file: BinaryIO) -> np.ndarray:
         data += chunk
     if any(side < 0 for side in shape) or len(data) != size:
         raise ArchiveError(f"the header tells of an array of {shape}, and something else follows")
-    array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if is_fortran else "C")
+    try:
+        array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if is_fortran else "C")
+    except ValueError as error:  # nothing by so much that nobody could count it
+        raise ArchiveError(f"the header tells of an impossible array: {error}") from error
     return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
 
 

@@ -83,6 +83,13 @@ def test_a_loss_is_told(kinds, folder):
         bad_inputs.examine_kind(kind, counts, folder, 100, SEED)
 
 
+def test_an_empty_array_too_large_to_count(kinds, folder):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0, {2**62}, 4)}}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(bad_inputs.ArchiveError, match="impossible array"):
+        kinds["npy"].read(written(folder / "file.npy", content))
+
+
 def written(path, content):
     path.write_bytes(content)
     return path
