@@ -28,7 +28,8 @@ def use(backend: str = "numba", device: str = "auto") -> str:
     """Choose what runs the functions that are compiled from now on.
 
     It sets ``pytensor.config.mode``, which ``pytensor.function`` follows where it is not given a
-    mode. Set ``pytensor.config.floatX`` before.
+    mode. Set ``pytensor.config.floatX`` before. JAX and PyTorch keep the values of shared variables
+    on their device: functions that have one in common are to be compiled for the same backend.
 
     Parameters
     ----------

@@ -57,8 +57,11 @@ class DevicePyTorchLinker(PytorchLinker):
         def thunk():
             for i in shared:
                 inputs[i][0] = _to_device(inputs[i][0], device)
-            with on_device:
-                results = list(function(*(to_device(storage[0]) for storage in inputs)))
+            try:
+                with on_device:
+                    results = list(function(*(to_device(storage[0]) for storage in inputs)))
+            except torch.OutOfMemoryError as error:
+                raise MemoryError(f"on {device}: {str(error).splitlines()[0]}") from error
             for i in returned:
                 results[i] = _to_host(fgraph.outputs[i].type, results[i])
             for storage, result in zip(outputs, results, strict=True):

@@ -329,6 +329,26 @@ def test_no_compiler():
         deeptutorial.use("c")
 
 
+def test_too_little_memory_on_the_device(backend, monkeypatch):
+    """That is told as Python's own MemoryError, which the scripts make one line of."""
+    if backend == "jax":
+        from jax.errors import JaxRuntimeError as OutOfMemoryError
+
+        translation = "deeptutorial.compile.jax_linker.jax_funcify"
+    else:
+        from torch import OutOfMemoryError
+
+        translation = "deeptutorial.compile.pytorch_linker.fgraph_to_python"
+
+    def fail(*_):
+        raise OutOfMemoryError("RESOURCE_EXHAUSTED: asked for 3 TB\nand more")
+
+    monkeypatch.setattr(translation, lambda *_, **__: fail)
+    function = pytensor.function([], pt.zeros(3))
+    with pytest.raises(MemoryError, match=r"RESOURCE_EXHAUSTED: asked for 3 TB$"):
+        function()
+
+
 @pytest.mark.skipif(bool(why_not("jax")), reason="JAX is not installed")
 def test_no_gpu():
     import jax
