@@ -53,7 +53,13 @@ setup(
     ],
     extras_require={
         "sklearn": ["scikit-learn>=1.6"],  # for deeptutorial.estimator
-        "test": ["pytest>=8", "hypothesis>=6.100", "scikit-learn>=1.6", "setuptools>=77"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6.100",
+            "scikit-learn>=1.6",
+            "setuptools>=77",
+        ],
         "lint": ["ruff>=0.14"],
         # The reading companion: a site of Markdown pages and notebooks, formulas as MathML.
         # ipykernel 7 prints a warning about its transport at each start.

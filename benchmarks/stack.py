@@ -45,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     phases = list(next(iter(found.values())))
     rows = [
-        (phase, *(seconds(found[batch_size][phase]) for batch_size in found), _tutorial(phase))
+        (phase, *(_with_range(found[batch_size][phase]) for batch_size in found), _tutorial(phase))
         for phase in phases
     ]
     header = ("", *(f"batch {batch_size}" for batch_size in found), "the tutorial's, batch 1")
     lines = ["# An epoch of the stack", "", *(f"- {line}" for line in about), ""]
     lines += [
         f"Seconds an epoch, three layers of 1000 units; medians of {options.repeats} stretches, "
-        f"each {options.part:g} of an epoch.",
+        f"each {options.part:g} of an epoch, and in parentheses the fastest and the slowest.",
         "",
         markdown_table(header, rows),
         "",
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(datasets: list, batch_size: int, part: float, repeats: int) -> dict[str, float]:
-    """Return the seconds an epoch of each phase of training."""
+def measure(datasets: list, batch_size: int, part: float, repeats: int) -> dict[str, list]:
+    """Return the seconds an epoch of each phase of training, as each stretch tells them."""
     train_set_x = datasets[0][0]
     n_batches = train_set_x.get_value(borrow=True).shape[0] // batch_size
     network = SdA(
@@ -90,8 +90,8 @@ def measure(datasets: list, batch_size: int, part: float, repeats: int) -> dict[
 
 def seconds_an_epoch(
     step: Callable[[int], object], n_batches: int, part: float, repeats: int
-) -> float:
-    """Time stretches of an epoch, after a short one that does not count, and scale the median."""
+) -> list[float]:
+    """Time stretches of an epoch, after a short one that does not count, and scale them."""
     n_timed = max(1, round(part * n_batches))
     for index in range(min(n_timed, 20)):
         step(index)
@@ -100,8 +100,12 @@ def seconds_an_epoch(
         start = time.perf_counter()
         for index in range(n_timed):
             step(index)
-        times.append(time.perf_counter() - start)
-    return median(times) * n_batches / n_timed
+        times.append((time.perf_counter() - start) * n_batches / n_timed)
+    return times
+
+
+def _with_range(times: list[float]) -> str:
+    return f"{seconds(median(times))} ({seconds(min(times))}–{seconds(max(times))})"
 
 
 def _tutorial(phase: str) -> str:

@@ -193,9 +193,14 @@ def interrupt_twice(undisturbed: Undisturbed, folder: Path, tally: Tally):
 def no_room_at_the_start(undisturbed: Undisturbed, folder: Path, tally: Tally):
     """A disk that is full before training: found then, and said in one line."""
     folder.mkdir()
-    limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1000, 1000))
-    status, out, err = undisturbed.script.run(folder, preexec_fn=limit)
-    tally.add("full disk at the start (size limit)", *refused(status, out, err))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a child inherits it
+    try:
+        process = undisturbed.script.start(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    out, err = process.communicate(timeout=600)
+    tally.add("full disk at the start (size limit)", *refused(process.returncode, out, err))
 
 
 def refused(status: int, out: str, err: str) -> list[str]:
