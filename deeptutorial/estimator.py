@@ -285,9 +285,6 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             da = dA(rng, RandomStreams(0), n_visible=X.shape[1], n_hidden=self.n_hidden)
         return [param.get_value(borrow=True) for param in da.params]
 
-    def _weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.W_, self.b_, self.b_prime_
-
     def _compiled(self, weights: Sequence[np.ndarray]) -> AbstractContextManager["_Functions"]:
         return _borrowed(weights, self.corruption, self.reconstruction_cost)
 
