@@ -1,6 +1,8 @@
 """Fixtures that several test modules share."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,15 @@ IDX_NAMES = (
     "t10k-labels-idx1-ubyte",
 )
 NOBODY_LISTENS = "http://127.0.0.1:9/"
+
+
+def pytest_configure():
+    """Let Ctrl-C be tested by a job in the background too, for which a shell switches it off."""
+    if (
+        signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        and threading.current_thread() is threading.main_thread()
+    ):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _mnist_candidates():
