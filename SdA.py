@@ -175,7 +175,7 @@ def test_SdA(
     patience = patience_epochs * n_train_batches  # look at this many minibatches in any case
     stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995)
     # Look at the validation set after each epoch, or oftener where patience is short.
-    validation_frequency = min(n_train_batches, patience // 2)
+    validation_frequency = max(1, min(n_train_batches, patience // 2))
 
     curves = {'validation': [], 'test, at the best on validation so far': []}
 
