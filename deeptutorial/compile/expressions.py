@@ -3,84 +3,97 @@
 The gradient of a cost reaches the rewrites in a form that no person would write, and that changes
 from one release of PyTensor to the next: (z - x) / n, for instance, may come as
 ``((g*x) / z - (g*(1-x)) / (1-z)) * z * (1-z)`` with ``g = -1/n``. Instead of keeping a pattern for
-each form, an expression is *evaluated*, in float64 and at a few dozen random points, and compared
-with the formula that it should be. Two different formulas made of sums, products, exponentials and
-logarithms do not agree at that many random points to nine digits.
+each form, an expression is brought into a normal form with exact coefficients (see
+`deeptutorial.compile.formulas`) and compared with the formula that it should be: they agree only
+where they are proved to be the same for all values of their leaves, in real arithmetic. What is
+made by an operation that the proof does not know, a clip or a maximum, say, agrees with nothing.
 """
 
+import math
+import operator
 from collections.abc import Collection, Mapping
 
 import numpy as np
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
-from pytensor.scalar.basic import Cast, Second
+from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["Trial", "agree", "elementwise_leaves", "value_at"]
+from deeptutorial.compile import formulas
+from deeptutorial.compile.formulas import UNKNOWN, Formula
 
-N_POINTS = 24
-TOLERANCE = 1e-9
+__all__ = ["elementwise_leaves", "formula", "value_at"]
+
+GREATEST_DEPTH = 40  # of what is recognised: the walk is recursive
+
+# `second(a, b)` is b, in the shape of a. A cast that loses digits is dealt with where it is met.
+_FUNCTIONS = {
+    ps.Add: lambda *terms: sum(terms, start=Formula.of(0)),
+    ps.Sub: operator.sub,
+    ps.Mul: lambda *factors: math.prod(factors, start=Formula.of(1)),
+    ps.Neg: operator.neg,
+    ps.TrueDiv: operator.truediv,
+    ps.Reciprocal: lambda t: Formula.of(1) / t,
+    ps.Sqr: lambda t: t * t,
+    ps.Pow: formulas.power,
+    ps.Exp: formulas.exp,
+    ps.Expm1: lambda t: formulas.exp(t) - 1,
+    ps.Log: formulas.log,
+    ps.Log1p: lambda t: formulas.log(t + 1),
+    Sigmoid: formulas.sigmoid,
+    Softplus: formulas.softplus,
+    ps.Tanh: lambda t: formulas.sigmoid(t * 2) * 2 - 1,
+    ps.Identity: Formula.of,
+    ps.Second: Formula.of,
+    ps.Cast: Formula.of,
+}
 
 
-def agree(got: np.ndarray, expected: np.ndarray) -> bool:
-    """Tell whether two expressions, evaluated in one `Trial`, are the same formula."""
-    return bool(np.all(np.abs(got - expected) <= TOLERANCE * (1 + np.abs(expected))))
+def formula(
+    expression: TensorVariable, leaves: Mapping[TensorVariable, Formula | float]
+) -> Formula:
+    """Return what an expression computes where its leaves have these values.
 
-
-class Trial:
-    """A few dozen random points to evaluate expressions at.
-
-    Scalar variables (a learning rate, the number of examples) get a random value at each point and
-    keep it through the trial.
+    It is unknown where the expression is not elementwise in these leaves and scalars, and where it
+    is rounded to a smaller float than its leaves are. A scalar that would be unknown is a variable.
     """
+    widths = [_float_width(leaf) for leaf in leaves]
+    least_width = min((width for width in widths if width), default=1)
 
-    def __init__(self):
-        self._rng = np.random.default_rng(2008)
-        self._scalars: dict[Variable, np.ndarray] = {}
+    def number(value):
+        is_exact = isinstance(value, int | float) and math.isfinite(value)
+        return Formula.of(value) if is_exact else UNKNOWN
 
-    def draw(self) -> np.ndarray:
-        """Return random values for a leaf, one a point."""
-        return self._rng.uniform(-2, 2, N_POINTS)
+    def apply(node, arguments):
+        function = _FUNCTIONS.get(type(node.op.scalar_op))
+        if function is None or _float_width(node.outputs[0]) < least_width:
+            return UNKNOWN
+        return function(*arguments)
 
-    def evaluate(
-        self, expression: TensorVariable, leaves: Mapping[TensorVariable, np.ndarray | float]
-    ) -> np.ndarray:
-        """Evaluate an expression where its leaves have these values, one a point.
-
-        Where it is not elementwise in these leaves and scalars the values are NaN, which agrees
-        with nothing.
-        """
-
-        def apply(scalar_op, arguments):
-            with np.errstate(all="ignore"):
-                return np.vectorize(scalar_op.impl, otypes=[np.float64])(*arguments)
-
-        values = {leaf: np.broadcast_to(value, N_POINTS) for leaf, value in leaves.items()}
-        try:
-            return _evaluate(expression, values, self._scalar, np.float64, apply)
-        except (_NotElementwiseError, RecursionError):
-            return np.full(N_POINTS, np.nan)
-
-    def _scalar(self, variable: Variable) -> np.ndarray:
-        return self._scalars.setdefault(variable, self._rng.uniform(0.5, 2, N_POINTS))
+    values = {leaf: Formula.of(value) for leaf, value in leaves.items()}
+    return _evaluate(expression, values, Formula.of, number, apply)
 
 
 def value_at(expression: TensorVariable, leaves: Mapping[TensorVariable, float]) -> TensorVariable:
     """Return, as a symbolic scalar, the value of an expression where its leaves have these values.
 
-    What is left is what the expression makes of its scalars and constants. The expression must be
-    elementwise in these leaves (evaluate it in a `Trial` first).
+    What is left is what the expression makes of its scalars and constants, calculated as it does.
+    The expression's `formula` in these leaves must be known.
     """
 
     def number(value):
         return pt.constant(np.asarray(value, dtype=expression.dtype))
 
-    def apply(scalar_op, arguments):
-        return Elemwise(scalar_op)(*arguments)
+    def apply(node, arguments):
+        if type(node.op.scalar_op) not in _FUNCTIONS or any(a is UNKNOWN for a in arguments):
+            return UNKNOWN
+        is_second = isinstance(node.op.scalar_op, ps.Second)
+        return arguments[0] if is_second else Elemwise(node.op.scalar_op)(*arguments)
 
     values = {leaf: number(value) for leaf, value in leaves.items()}
-    return _evaluate(expression, values, lambda scalar: scalar, number, apply)
+    return _evaluate(expression, values, lambda variable: variable, number, apply)
 
 
 def elementwise_leaves(
@@ -90,11 +103,12 @@ def elementwise_leaves(
 
     Variables in `stop` are leaves, even where they are themselves elementwise made of others.
     """
-    found, pending = [], [expression]
+    found, seen, pending = [], set(), [expression]
     while pending:
         variable = pending.pop()
-        if variable in found or isinstance(variable, Constant) or variable.ndim == 0:
+        if variable in seen or isinstance(variable, Constant) or variable.ndim == 0:
             continue
+        seen.add(variable)
         node = variable.owner
         if node is not None and isinstance(node.op, Elemwise) and variable not in stop:
             pending.extend(_arguments(node))
@@ -103,22 +117,14 @@ def elementwise_leaves(
     return found
 
 
-class _NotElementwiseError(Exception):
-    """An expression depends on something else than the given leaves and scalars."""
-
-
 def _arguments(node):
     """Return what the value of an Elemwise node depends on: `second(a, b)` is b, as large as a."""
-    return node.inputs[1:] if isinstance(node.op.scalar_op, Second) else node.inputs
+    return node.inputs[1:] if isinstance(node.op.scalar_op, ps.Second) else node.inputs
 
 
-def _is_float_arithmetic(node):
-    """Tell whether a scalar is made of other floats (and not, say, a length made a float)."""
-    return (
-        node is not None
-        and isinstance(node.op, Elemwise)
-        and all(argument.dtype.startswith("float") for argument in _arguments(node))
-    )
+def _float_width(variable: Variable) -> int:
+    """Return the bytes of a float; another type is less exact than any."""
+    return np.dtype(variable.dtype).itemsize if variable.dtype.startswith("float") else 0
 
 
 def _spreads_scalar(node):
@@ -126,36 +132,31 @@ def _spreads_scalar(node):
 
 
 def _evaluate(expression, leaves, scalar, number, apply):
-    """Evaluate an elementwise graph over some kind of number."""
-    known = dict(leaves)
+    """Evaluate an elementwise graph over some kind of number; `scalar` makes one of a variable."""
+    known = {}
 
-    def visit(variable, only_scalars=False):
+    def visit(variable, only_scalars, depth):
         # Below a DimShuffle, which turns or spreads an array, a leaf would be another value; only
         # scalars look the same from every side.
-        if variable in known and not only_scalars:
-            return known[variable]
+        if variable in leaves:
+            return UNKNOWN if only_scalars else leaves[variable]
+        key = variable, only_scalars
+        if key not in known:
+            value = inside(variable, only_scalars, depth)
+            is_atom = value == UNKNOWN and variable.ndim == 0 and not isinstance(variable, Constant)
+            known[key] = scalar(variable) if is_atom else value
+        return known[key]
+
+    def inside(variable, only_scalars, depth):
+        node = variable.owner
         if isinstance(variable, Constant) and variable.data.size == 1:
             return number(variable.data.item())
-        if variable in leaves or not isinstance(variable, TensorVariable):
-            raise _NotElementwiseError
-        node = variable.owner
-        if variable.ndim == 0 and not _is_float_arithmetic(node):
-            return scalar(variable)
-        if node is None:
-            raise _NotElementwiseError
+        if node is None or depth == GREATEST_DEPTH:
+            return UNKNOWN
         if isinstance(node.op, DimShuffle):
-            return visit(node.inputs[0], only_scalars=True)
+            return visit(node.inputs[0], True, depth + 1)
         if not isinstance(node.op, Elemwise):
-            raise _NotElementwiseError
-        values = [visit(argument, only_scalars) for argument in _arguments(node)]
-        if isinstance(node.op.scalar_op, Second) or (
-            isinstance(node.op.scalar_op, Cast) and variable.dtype.startswith("float")
-        ):
-            (value,) = values
-        else:
-            value = apply(node.op.scalar_op, values)
-        if not only_scalars:
-            known[variable] = value
-        return value
+            return UNKNOWN
+        return apply(node, [visit(value, only_scalars, depth + 1) for value in _arguments(node)])
 
-    return visit(expression)
+    return visit(expression, False, 0)

@@ -220,6 +220,23 @@ def test_weight_decay_is_left_to_pytensor():
     assert left_alone(with_decay) == 0
 
 
+def test_clipped_gradients_stay_clipped(caplog):
+    x, t = pt.dmatrices("x", "t")
+    before = uniform(5, 30, 4)
+    W = pytensor.shared(before)
+    gradient = pytensor.grad(((pt.dot(x, W) - t) ** 2).sum(), W)
+    train = pytensor.function(
+        [x, t], updates=[(W, W - 0.1 * pt.clip(gradient, -3, 3))], mode=layer_step_mode()
+    )
+    assert LayerStep not in ops_of(train)
+    batch = uniform(8, 20, 30), uniform(9, 20, 4)
+    train(*batch)
+    expected = 2 * batch[0].T @ (batch[0] @ before - batch[1])
+    assert np.abs(expected).max() > 3
+    np.testing.assert_allclose(W.get_value(), before - 0.1 * np.clip(expected, -3, 3))
+    assert not caplog.records
+
+
 def test_a_gradient_that_is_needed_elsewhere_is_made():
     def with_norm(cost, params):
         gradient = pytensor.grad(cost, params[0])

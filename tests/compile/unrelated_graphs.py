@@ -85,14 +85,15 @@ def main():
     found = {}
     if "guest" in sys.argv:
         # Where the rewrite begins to look closely; what comes before is one walk over the graph.
-        trials = deeptutorial.compile.expressions.Trial.__init__
+        rewrite = deeptutorial.compile.rewrites.denoising_step
+        look = rewrite.elementwise_leaves
         found["closer looks"] = 0
 
-        def counted(self):
+        def counted(*arguments, **options):
             found["closer looks"] += 1
-            trials(self)
+            return look(*arguments, **options)
 
-        deeptutorial.compile.expressions.Trial.__init__ = counted
+        rewrite.elementwise_leaves = counted
     for name, build in GRAPHS.items():
         output, updates = build()
         function = pytensor.function([], output, updates=updates)

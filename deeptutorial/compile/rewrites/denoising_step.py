@@ -18,16 +18,18 @@ one piece of code sees them all. Noise that is not made by coin flips, and noise
 in the graph looks at too, is made as before, and ``tilde_x`` handed to the Op.
 
 The step is recognised by what it computes (see `deeptutorial.compile.expressions`), so that it does
-not matter how the cost was written, nor in which form its gradient arrives. Anything else in the
-graph that needs one of the intermediate products keeps the rewrite from being applied, since the
-product would then be calculated twice.
+not matter how the cost was written, nor in which form its gradient arrives; but it must be proved
+to compute this, and a step with its gradients clipped, or a cost with a constant added in its
+logarithms, is left as it is. Anything else in the graph that needs one of the intermediate products
+keeps the rewrite from being applied, since the product would then be calculated twice.
 
 It is applied in Numba mode; ``mode.excluding("deeptutorial")`` leaves it out.
 """
 
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
@@ -43,7 +45,8 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.expressions import Trial, agree, elementwise_leaves, value_at
+from deeptutorial.compile.expressions import elementwise_leaves, formula, value_at
+from deeptutorial.compile.formulas import Formula, agree, sigmoid, softplus
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
 from deeptutorial.random import CoinFlips
@@ -117,24 +120,22 @@ def _find_step(
     W = transposed(W_prime)
     if W not in updates or y.ndim != 2:
         return None
-    trial = Trial()
 
     # Forward: y = sigmoid(dot(tilde_x, W) + b), a = dot(y, W.T) + b'.
     encode, b_row = _product_and_row(elementwise_leaves(y))
-    a, b_prime_row = _plus_row(fgraph, decode.outputs[0], trial)
+    a, b_prime_row = _plus_row(fgraph, decode.outputs[0])
     if encode is None or a is None or encode.owner.inputs[1] is not W:
         return None
     b, b_prime = _row_vector(b_row), _row_vector(b_prime_row)
     parameters = (W, b, b_prime)
     if any(p not in updates or p.dtype != W.dtype for p in parameters):
         return None
-    p, r = trial.draw(), trial.draw()
-    if not agree(trial.evaluate(y, {encode: p, b_row: r}), _sigmoid(p + r)):
+    if not _is(y, [encode, b_row], lambda product, row: sigmoid(product + row)):
         return None
     tilde_x = encode.owner.inputs[0]
 
     # The cost, and through it what x is.
-    cost = _find_cost(fgraph, trial, tilde_x, a)
+    cost = _find_cost(fgraph, tilde_x, a)
     if cost is None:
         return None
     L, sign, x = cost
@@ -145,20 +146,16 @@ def _find_step(
         return None
 
     # Backward: da = s * (sigmoid(a) - x), dy = dot(da, W) * y * (1 - y), and their products.
-    x_, a_, y_, p_ = (trial.draw() for _ in range(4))
     back = first(
         product
         for product in _right_products(fgraph, W)
-        if agree(
-            trial.evaluate(da := product.owner.inputs[0], {x: x_, a: a_}),
-            2 * trial.evaluate(da, {x: 0, a: 0}) * (_sigmoid(a_) - x_),
-        )
+        if _is_output_gradient(product.owner.inputs[0], x, a)
     )
     encoder_gradient = first(
         product
         for product in _transposed_products(fgraph, tilde_x)
         if back is not None
-        and agree(trial.evaluate(product.owner.inputs[1], {back: p_, y: y_}), p_ * y_ * (1 - y_))
+        and _is(product.owner.inputs[1], [back, y], lambda p, y: p * (y - y * y))
     )
     if back is None or encoder_gradient is None:
         return None
@@ -173,19 +170,18 @@ def _find_step(
     # The updates: each parameter less the same multiple of its gradient.
     updated = tuple(updates[parameter] for parameter in parameters)
     at_unit_gradient = {W: 0, encoder_gradient: -1, decoder_gradient: 0}
-    rate = trial.evaluate(updated[0], at_unit_gradient)
-    W_, g, h = (trial.draw() for _ in range(3))
-    for new, leaves, expected in (
-        (updated[0], {W: W_, encoder_gradient: g, decoder_gradient: h}, W_ - rate * (g + h)),
-        (updated[1], {b: W_, db: g}, W_ - rate * g),
-        (updated[2], {b_prime: W_, db_prime: g}, W_ - rate * g),
+    rate = formula(updated[0], at_unit_gradient)
+    for new, leaves in (
+        (updated[0], [W, encoder_gradient, decoder_gradient]),
+        (updated[1], [b, db]),
+        (updated[2], [b_prime, db_prime]),
     ):
-        if not agree(trial.evaluate(new, leaves), expected):
+        if not _is(new, leaves, lambda old, *parts: old - rate * sum(parts, Formula.of(0))):
             return None
 
     return _Step(
         x=x,
-        corruptions=_corruptions(trial, tilde_x, x),
+        corruptions=_corruptions(tilde_x, x),
         parameters=parameters,
         updated=updated,
         # da is s * (1/2 - 0) where x and a are 0.
@@ -211,8 +207,21 @@ def _can_replace(fgraph: FunctionGraph, step: _Step, corruption: _Corruption) ->
 # ---- parts of the pattern
 
 
-def _sigmoid(t: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-t))
+def _is(
+    expression: TensorVariable,
+    leaves: Sequence[TensorVariable],
+    expected: Callable[..., Formula],
+) -> bool:
+    """Tell whether an expression is this function of its leaves."""
+    variables = [Formula.of(leaf) for leaf in leaves]
+    got = formula(expression, dict(zip(leaves, variables, strict=True)))
+    return agree(got, expected(*variables))
+
+
+def _is_output_gradient(da: TensorVariable, x: TensorVariable, a: TensorVariable) -> bool:
+    """Tell whether this is ``s * (sigmoid(a) - x)``, and s made of scalars."""
+    s = formula(da, {x: 0, a: 0}) * 2
+    return _is(da, [x, a], lambda x, a: s * (sigmoid(a) - x))
 
 
 def _row_vector(variable: TensorVariable) -> TensorVariable | None:
@@ -235,36 +244,35 @@ def _product_and_row(leaves: list[TensorVariable]):
     return None, None
 
 
-def _plus_row(fgraph: FunctionGraph, product: TensorVariable, trial: Trial):
+def _plus_row(fgraph: FunctionGraph, product: TensorVariable):
     """Return (product + row, row) for the sum that a product goes into, or (None, None)."""
     for node, _ in fgraph.clients.get(product, ()):
         if not isinstance(node.op, Elemwise):
             continue
         _, row = _product_and_row(list(node.inputs))
-        p, r = trial.draw(), trial.draw()
-        if row is not None and agree(trial.evaluate(node.outputs[0], {product: p, row: r}), p + r):
+        if row is not None and _is(node.outputs[0], [product, row], operator.add):
             return node.outputs[0], row
     return None, None
 
 
 def _find_cost(
-    fgraph: FunctionGraph, trial: Trial, tilde_x: TensorVariable, a: TensorVariable
+    fgraph: FunctionGraph, tilde_x: TensorVariable, a: TensorVariable
 ) -> tuple[TensorVariable, int, TensorVariable] | None:
     """Return (sum, sign, x) where plus or minus the cross-entropy of x and sigmoid(a) is summed.
 
     x may be what was corrupted, one of its factors, or any other matrix beside `a`.
     """
-    x_, a_ = trial.draw(), trial.draw()
-    entropy = np.logaddexp(0, a_) - x_ * a_
-    factors = [] if tilde_x.owner is None else tilde_x.owner.inputs
+    inputs = [] if tilde_x.owner is None else tilde_x.owner.inputs
+    factors = [factor for factor in inputs if isinstance(factor, TensorVariable)]
     for summed in _elementwise_descendants(fgraph, a):
         for node, _ in fgraph.clients.get(summed, ()):
             if not isinstance(node.op, Sum) or node.op.axis not in (None, (1,), (0, 1)):
                 continue
             for x in (tilde_x, *factors, *elementwise_leaves(summed, stop={a})):
-                got = trial.evaluate(summed, {x: x_, a: a_})
+                if x is a or not x.dtype == a.dtype == node.outputs[0].dtype:
+                    continue
                 for sign in (1, -1):
-                    if x is not a and agree(got, sign * entropy):
+                    if _is(summed, [x, a], lambda x, a, sign=sign: (softplus(a) - x * a) * sign):
                         return node.outputs[0], sign, x
     return None
 
@@ -280,9 +288,7 @@ def _elementwise_descendants(fgraph: FunctionGraph, variable: TensorVariable):
                 pending.append(node.outputs[0])
 
 
-def _corruptions(
-    trial: Trial, tilde_x: TensorVariable, x: TensorVariable
-) -> tuple[_Corruption, ...]:
+def _corruptions(tilde_x: TensorVariable, x: TensorVariable) -> tuple[_Corruption, ...]:
     """Return the ways to give the Op its corrupted input, the best one first."""
     if tilde_x is x:
         return (_Corruption("none"),)
@@ -291,8 +297,7 @@ def _corruptions(
     if len(draws) != 1 or draws[0].owner is None or not isinstance(draws[0].owner.op, CoinFlips):
         return (given,)
     (draw,) = draws
-    d_, x_ = trial.draw(), trial.draw()
-    if not agree(trial.evaluate(tilde_x, {draw: d_, x: x_}), d_ * x_):
+    if not _is(tilde_x, [draw, x], operator.mul):
         return (given,)
     next_state, inputs = draw.owner.outputs[0], tuple(draw.owner.inputs)
     return (_Corruption("masking", inputs, (next_state,), made_inside=(draw,)), given)
@@ -317,7 +322,7 @@ def _transposed_products(fgraph: FunctionGraph, variable: TensorVariable):
 def _column_sum(fgraph: FunctionGraph, variable: TensorVariable) -> TensorVariable | None:
     for node, _ in fgraph.clients.get(variable, ()):
         if isinstance(node.op, Sum) and node.op.axis == (0,):
-            return node.outputs[0]
+            return node.outputs[0] if node.outputs[0].dtype == variable.dtype else None
     return None
 
 

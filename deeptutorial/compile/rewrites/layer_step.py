@@ -10,6 +10,9 @@ After::
     LayerProduct(x, W)
     dx, new_W = LayerStep(x, d, rate, W)
 
+Only what is proved to be this is replaced (see `deeptutorial.compile.expressions`): weights whose
+gradient is clipped, say, are left alone.
+
 PyTensor makes of the update two products into new arrays and a pass over these; for weights of a
 million numbers it takes ten times as long as all else. In one Op, W is read once for both, and
 written in place.
@@ -36,7 +39,8 @@ from pytensor.tensor.basic import cast
 from pytensor.tensor.math import Dot
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.expressions import Trial, agree, elementwise_leaves, value_at
+from deeptutorial.compile.expressions import elementwise_leaves, formula, value_at
+from deeptutorial.compile.formulas import Formula, agree
 from deeptutorial.compile.ops.layer_step import LayerProduct, LayerStep
 from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
 
@@ -105,11 +109,10 @@ def _find_gradient(
     node = gradient.owner
     if node is None or not isinstance(node.op, Dot) or transposed(node.inputs[0]) is None:
         return None
-    trial = Trial()
     at_unit_gradient = {W: 0, gradient: -1}
-    W_, g_ = trial.draw(), trial.draw()
-    rate = trial.evaluate(new_W, at_unit_gradient)
-    if not agree(trial.evaluate(new_W, {W: W_, gradient: g_}), W_ - rate * g_):
+    rate = formula(new_W, at_unit_gradient)
+    old, g = Formula.of(W), Formula.of(gradient)
+    if not agree(formula(new_W, {W: old, gradient: g}), old - rate * g):
         return None
     return gradient, cast(value_at(new_W, at_unit_gradient), W.dtype)
 
