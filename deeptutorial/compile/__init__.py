@@ -5,7 +5,7 @@ from deeptutorial.compile.backends import BACKENDS, BackendError, use
 from deeptutorial.compile.rewrites import (
     coin_flips_size,
     denoising_step,
-    layer_step,
+    fused_products,
     minibatch_slice,
     shape_asserts,
 )
@@ -15,7 +15,7 @@ __all__ = [
     "BackendError",
     "coin_flips_size",
     "denoising_step",
-    "layer_step",
+    "fused_products",
     "minibatch_slice",
     "numba_ops",
     "shape_asserts",

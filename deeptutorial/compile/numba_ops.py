@@ -3,16 +3,19 @@
 from hashlib import sha256
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
+from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from deeptutorial.compile.kernels import denoising_step, layer_step
+from deeptutorial.compile.kernels import denoising_step, fused_products, threads
 from deeptutorial.compile.kernels.caching import sources_digest
 from deeptutorial.compile.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
-from deeptutorial.compile.ops.layer_step import LayerProduct, LayerStep
+from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.random import CoinFlips
 
 __all__ = []
@@ -61,45 +64,6 @@ def _denoising_step(op: DenoisingStep, node, **_):
             return L, W, b, b_prime
 
     return implementation, _cache_key(f"{DenoisingStep} {op._props_dict()} {dtype}")
-
-
-@register_funcify_and_cache_key(LayerProduct)
-def _layer_product(op: LayerProduct, node, **_):
-    dtype = node.inputs[0].dtype
-    layer_step.load(dtype)
-    product = layer_step.product
-
-    @numba_njit
-    def implementation(x, W):
-        return product(contiguous(x), contiguous(W))
-
-    return implementation, _cache_key(f"{LayerProduct} {dtype}")
-
-
-@register_funcify_and_cache_key(LayerStep)
-def _layer_step(op: LayerStep, node, **_):
-    dtype = node.inputs[0].dtype
-    layer_step.load(dtype)
-    descend = layer_step.descend
-    parameter = owned if op.inplace else copied
-
-    if op.sends_back:
-
-        @numba_njit
-        def implementation(x, d, rate, W):
-            W = parameter(W)
-            dx = descend(contiguous(x), contiguous(d), rate.item(), W, True)
-            return dx, W
-
-    else:
-
-        @numba_njit
-        def implementation(x, d, rate, W):
-            W = parameter(W)
-            descend(contiguous(x), contiguous(d), rate.item(), W, False)
-            return W
-
-    return implementation, _cache_key(f"{LayerStep} {op._props_dict()} {dtype}")
 
 
 @register_funcify_and_cache_key(CoinFlips)
@@ -162,3 +126,87 @@ def _overload_owned(array):
     if array.layout == "C" and array.mutable:
         return lambda array: array
     return lambda array: array.copy()
+
+
+@register_funcify_and_cache_key(FusedProducts)
+def _fused_products(op: FusedProducts, node, **_):
+    key = _cache_key(f"{FusedProducts} {op._props_dict()}")
+    fused_products.driver(op.dtype)
+    drive = _driven(threads.keep_plan(key, fused_products.plan_of(op)), op.dtype)
+
+    n_products, places = len(op.products), dict(op.inplace)
+    inputs = [f"i{k}" for k in range(len(node.inputs))]
+    outputs = [f"o{k}" for k in range(len(node.outputs))]
+    lines = [f"{name} = by_rows({name})" for name in inputs]
+    if op.products:
+        kind = op.products[0][0]
+        lines += [f"M = i0.shape[{int(kind == 'tn')}]", f"N = i1.shape[{int(kind != 'nt')}]"]
+    else:
+        full = inputs[op.roles.index("full")]
+        lines += [f"M, N = {full}.shape"]
+    for k, output in enumerate(outputs):
+        axis = op.sums[k - len(op.stored)][1] if k >= len(op.stored) else "stored"
+        shape = {"stored": "(M, N)", 0: "N", 1: "M", None: "()"}[axis]
+        made = f"np.empty({shape}, np.{'bool_' if node.outputs[k].dtype == 'bool' else node.outputs[k].dtype})"
+        lines.append(f"{output} = owned({inputs[2 * n_products + places[k]]})" if k in places else f"{output} = {made}")
+    source = "\n    ".join(
+        [
+            f"def fused_products({', '.join(inputs)}):",
+            *lines,
+            f"if drive(({', '.join([*inputs, *outputs])},)) != 0:",
+            "    raise ValueError(WRONG_SHAPES)",
+            f"return {', '.join(outputs)}",
+        ]
+    )
+    scope = {
+        "np": np, "by_rows": by_rows, "owned": owned, "drive": drive,
+        "WRONG_SHAPES": fused_products.WRONG_SHAPES,
+    }  # fmt: skip
+    return numba_njit(compile_numba_function_src(source, "fused_products", scope)), key
+
+
+def _driven(plan: str, dtype: str):
+    """Return what calls the driver with a plan and a tuple of arrays, for compiled code."""
+    driver = threads.symbol("drive", dtype)
+
+    @intrinsic
+    def drive(typing_context, arrays):
+        def codegen(context, builder, signature, values):
+            word = ir.IntType(64)
+            n, fields = len(arrays), fused_products.FIELDS
+            table = cgutils.alloca_once(builder, word, size=n * fields)
+            for k, kind in enumerate(arrays):
+                array = context.make_array(kind)(context, builder, builder.extract_value(values[0], k))
+                shape, strides = (cgutils.unpack_tuple(builder, v) for v in (array.shape, array.strides))
+                if kind.ndim < 2:
+                    shape, strides = (shape or [word(1)]) * 2, (strides or [word(0)]) * 2
+                address = builder.ptrtoint(array.data, word)
+                for field, value in enumerate([address, *shape, *strides]):
+                    builder.store(value, builder.gep(table, [word(k * fields + field)]))
+            function = ir.FunctionType(word, [word] * 3)
+            kernel = builder.inttoptr(threads.named_address(builder, driver), function.as_pointer())
+            arguments = [threads.named_address(builder, plan), builder.ptrtoint(table, word), word(0)]
+            return builder.call(kernel, arguments)
+
+        return types.int64(arrays), codegen
+
+    return drive
+
+
+def by_rows(array):
+    raise NotImplementedError
+
+
+@overload(by_rows)
+def _overload_by_rows(array):
+    """Return an array whose rows are each in one piece: itself, or a copy."""
+    if array.ndim == 0 or array.layout == "C":
+        return lambda array: array
+
+    def by_rows(array):
+        size = array.itemsize
+        if array.strides[-1] == size and array.strides[0] % size == 0:
+            return array
+        return np.ascontiguousarray(array)
+
+    return by_rows

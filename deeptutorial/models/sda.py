@@ -13,7 +13,6 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.modes import layer_step_mode
 from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
     checked_number,
@@ -337,7 +336,6 @@ class SdA:
                 for param, gparam in zip(self.params, gparams, strict=True)
             ],
             givens=on_minibatches_of(datasets[0]),
-            mode=layer_step_mode(),
             name="train",
         )
         valid_score_i, test_score_i = (
@@ -345,8 +343,7 @@ class SdA:
                 [index],
                 self.errors,
                 givens=on_minibatches_of(part),
-                mode=layer_step_mode(),
-                name=name,
+                    name=name,
             )
             for name, part in zip(("valid", "test"), datasets[1:], strict=True)
         )
@@ -429,9 +426,7 @@ class SdA:
         """Calculate `output` for the rows of `X`, with a function that is compiled only once."""
         if key not in self._compiled:
             rows = pt.matrix("rows")
-            self._compiled[key] = pytensor.function(
-                [rows], output, givens={input: rows}, mode=layer_step_mode()
-            )
+            self._compiled[key] = pytensor.function([rows], output, givens={input: rows})
         function = self._compiled[key]
         result = np.empty((len(X), n_columns), dtype=output.dtype)
         for start in range(0, len(X), ROWS_AT_A_TIME):

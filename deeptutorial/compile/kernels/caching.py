@@ -1,5 +1,6 @@
 """Kernels compiled once and kept on disk, and never used when their source has changed."""
 
+import os
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -8,7 +9,7 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
-__all__ = ["compiled", "sources_digest"]
+__all__ = ["cache_folder", "compiled", "sources_digest"]
 
 
 @cache
@@ -19,6 +20,17 @@ def sources_digest() -> str:
     for source in (*sorted(here.glob("*.py")), here.parent / "numba_ops.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def cache_folder() -> str | None:
+    """Return Numba's folder for what is compiled here; None where nothing can be kept."""
+    try:
+        folder = FunctionCache(compiled).cache_path
+        os.makedirs(folder, exist_ok=True)
+    except (RuntimeError, OSError):
+        return None
+    return folder
 
 
 class _KernelCache(FunctionCache):

@@ -24,7 +24,7 @@ import numpy as np
 from numba import carray, njit, types
 from numba.np.numpy_support import from_dtype
 
-from deeptutorial.compile.kernels import helpers
+from deeptutorial.compile.kernels import threads
 from deeptutorial.compile.kernels.blocks import pointer, rows_of
 from deeptutorial.compile.kernels.caching import compiled
 from deeptutorial.compile.kernels.elementwise import (
@@ -40,7 +40,7 @@ from deeptutorial.compile.kernels.tiles import TILE_ROWS
 
 __all__ = ["load", "step"]
 
-LINE = helpers.LINE
+LINE = threads.LINE
 
 # Arrays that the phases share. `visible` holds the error of the reconstruction above the corrupted
 # input (2 B rows) and `hidden` the code y above its error (2 B rows): the gradient of W is then
@@ -96,7 +96,7 @@ def _encode(t, task, like):
     for r in range(start, stop, PANEL):
         rows = min(PANEL, stop - r)
         if dense[t]:
-            multiply(partial, ZERO, Hp, B, visible, B * Vp + r, Vp, ONE, W, r * H, H, rows, H)
+            multiply(partial, ZERO, Hp, B, visible, B * Vp + r, Vp, ONE, W, r * H, H, rows, H, ZERO)
             continue
         n = 0
         for k in range(B):
@@ -129,12 +129,12 @@ def _decode(t, task, like):
     for r in range(start, stop, PANEL):
         end = min(r + PANEL, stop)
         whole = (end - r) // TILE_ROWS * TILE_ROWS
-        dots(visible, r, Vp, W, r * H, H, whole, hidden, Hp, B, H)
+        dots(visible, r, Vp, W, r * H, H, whole, hidden, ZERO, Hp, B, H)
         for k in range(B):
             for q in range(r + whole, end):
                 visible[k, q] = dot(W[q], hidden[k, :H])
             cost[k] += reconstruct(visible[k, r:end], x[k, r:end], b_prime[r:end], scale)
-        multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H)
+        multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H, ZERO)
     new_b_prime = carray(pointer(task[_NEW_BVIS], like), V)
     for k in range(B):
         add_to(new_b_prime[start:stop], visible[k, start:stop])
@@ -161,7 +161,7 @@ def _update(t, task, like):
         for k in range(0, depth, PANEL):
             a = k * Vp + r
             panel = min(PANEL, depth - k)
-            multiply(new_W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H)
+            multiply(new_W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H, ZERO)
         if dense:
             continue
         for k in range(0, B, PANEL):
@@ -222,8 +222,15 @@ def _total(k, start, stop, task, like):
     return total
 
 
-_PHASES = (_encode, _code, _decode, _code_error, _update)
-_N_PHASES = len(_PHASES)
+@njit
+def _phases(T, task, W):
+    helped = threads.begin(T)
+    threads.together(threads.address("_encode", W), T, task, helped)
+    threads.together(threads.address("_code", W), T, task, helped)
+    threads.together(threads.address("_decode", W), T, task, helped)
+    threads.together(threads.address("_code_error", W), T, task, helped)
+    threads.together(threads.address("_update", W), T, task, helped)
+    threads.end(helped)
 
 
 @cache
@@ -231,14 +238,8 @@ def load(dtype: str) -> None:
     """Compile the phases for a float type, or read them from Numba's cache, for `step` to find."""
     like = types.CPointer(from_dtype(np.dtype(dtype)))
     signature = types.void(types.int64, types.CPointer(types.int64), like)
-    helpers.register(
-        _slot(np.dtype(dtype).itemsize), [compiled(signature, phase) for phase in _PHASES]
-    )
-
-
-@njit
-def _slot(itemsize):
-    return helpers.DENOISING_STEP + (itemsize == 8)
+    for phase in (_encode, _code, _decode, _code_error, _update):
+        threads.publish(phase.__name__, dtype, compiled(signature, phase))
 
 
 @njit(error_model="numpy")
@@ -279,7 +280,7 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     if tilde_x.shape != x.shape:
         raise ValueError(WRONG_INPUT)
     # Small steps, of some ten microseconds, are over before five meetings of threads are.
-    T = helpers.thread_count() if B * V * H >= 50_000 else 1
+    T = threads.thread_count() if B * V * H >= 50_000 else 1
     T = max(1, min(T, V // 16))
     units = LINE // size
     Hp = (H + units - 1) // units * units
@@ -331,7 +332,7 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
         task[_FIRST], task[_B] = first, n
         task[_X] = x.ctypes.data + first * V * size
         task[_TILDE_X] = tilde_x.ctypes.data + first * V * size if is_given else 0
-        helpers.run(_slot(size), _N_PHASES, T, task.ctypes.data)
+        _phases(T, task.ctypes.data, W)
         for k in range(n):
             L[first + k] = cost[k]
             for t in range(1, T):

@@ -195,3 +195,22 @@ def add_to(a, b):
     """Add b to a."""
     for i in range(len(a)):
         a[i] += b[i]
+
+
+@njit(fastmath=REORDER, forceinline=True)
+def zero_times(a):
+    """The sum of 0 a: 0 where all is finite, NaN where not."""
+    zero = a.dtype.type(0)
+    total = zero
+    for i in range(len(a)):
+        total += a[i] * zero
+    return total
+
+
+@njit
+def count_nonzeros(a):
+    count = np.int32(0)
+    for i in range(len(a)):
+        count += np.int32(a[i] != 0)
+    return count
+

@@ -9,6 +9,7 @@ from numba import njit
 from deeptutorial.compile.kernels.elementwise import REORDER
 from deeptutorial.compile.kernels.tiles import (
     GATHER_VECTORS,
+    SPARSE_VECTORS,
     TILE_ROWS,
     TILE_SAMPLES,
     TILE_VECTORS,
@@ -22,14 +23,20 @@ from deeptutorial.compile.kernels.tiles import (
     multiply_row_edge,
     multiply_row_wide,
     multiply_wide,
+    nonzero_bits,
+    nonzero_bits_transposed,
+    sparse_edge,
+    sparse_narrow,
+    sparse_vector,
+    sparse_wide,
 )
 
-__all__ = ["dot", "dots", "gather", "multiply"]
+__all__ = ["dot", "dots", "find_nonzeros", "gather", "multiply", "multiply_sparse"]
 
 
 @njit
-def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N):
-    """C[m, n] += sum over k of A[m, k] B[k, n]."""
+def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
+    """C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =."""
     lanes = VECTOR_BYTES // C.itemsize
     n = 0
     while n < N:
@@ -40,15 +47,15 @@ def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N):
             a = a0 + m * a_row
             if m + TILE_ROWS <= M:
                 if wide:
-                    multiply_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0)
+                    multiply_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh)
                 else:
-                    multiply_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n)
+                    multiply_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh)
                 m += TILE_ROWS
             else:
                 if wide:
-                    multiply_row_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0)
+                    multiply_row_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh)
                 else:
-                    multiply_row_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n)
+                    multiply_row_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh)
                 m += 1
         n += TILE_VECTORS * lanes if wide else 2 * lanes
 
@@ -74,7 +81,7 @@ def gather(C, c0, ldc, M, value, index, first, last, B, b0, ldb, N):
 
 
 @njit
-def dots(D, d0, ldd, A, a0, lda, M, B, ldb, samples, depth):
+def dots(D, d0, ldd, A, a0, lda, M, B, b0, ldb, samples, depth):
     """D[c, m] = sum over j of A[m, j] B[c, j]; M is a multiple of four."""
     c = 0
     while c < samples:
@@ -82,9 +89,9 @@ def dots(D, d0, ldd, A, a0, lda, M, B, ldb, samples, depth):
         for m in range(0, M, TILE_ROWS):
             d = d0 + c * ldd + m
             if several:
-                dot_samples(D, d, ldd, A, a0 + m * lda, lda, B, c * ldb, ldb, depth)
+                dot_samples(D, d, ldd, A, a0 + m * lda, lda, B, b0 + c * ldb, ldb, depth)
             else:
-                dot_sample(D, d, ldd, A, a0 + m * lda, lda, B, c * ldb, ldb, depth)
+                dot_sample(D, d, ldd, A, a0 + m * lda, lda, B, b0 + c * ldb, ldb, depth)
         c += TILE_SAMPLES if several else 1
 
 
@@ -94,3 +101,49 @@ def dot(a, b):
     for j in range(len(a)):
         total += a[j] * b[j]
     return total
+
+
+@njit
+def multiply_sparse(C, c0, ldc, M, A, a0, a_row, a_col, bits, last, B, b0, ldb, N, fresh):
+    """C[m, n] += sum over k of A[m, k] B[k, n] for the k whose bit is set in bits[m].
+
+    C's rows are padded to whole vectors, and what is read behind a row of B, the next row's
+    beginning, ends up there. `last` is the bit of the row of B behind which there is nothing, or 0.
+    """
+    lanes = VECTOR_BYTES // C.itemsize
+    n = 0
+    while n < N:
+        left = (N - n - 1) // lanes + 1
+        for m in range(M):
+            c, a = c0 + m * ldc + n, a0 + m * a_row
+            k = bits[m] & ~last
+            if k == 0 and fresh == 0:
+                continue
+            if left >= SPARSE_VECTORS:
+                sparse_wide(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
+            elif left >= 4:
+                sparse_narrow(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
+            else:
+                sparse_vector(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
+        n += (SPARSE_VECTORS if left >= SPARSE_VECTORS else 4 if left >= 4 else 1) * lanes
+    for m in range(M):
+        k = bits[m] & last
+        if k != 0:
+            for n in range(0, N, lanes):
+                c, a = c0 + m * ldc + n, a0 + m * a_row
+                sparse_edge(C, c, A, a, a_col, k, B, b0 + n, ldb, N - n, 0)
+
+
+@njit
+def find_nonzeros(A, a0, lda, M, depth, transposed, bits):
+    """Set the bits of what is not zero in A[m, k], or in A[k, m], for k < depth <= 64.
+
+    Behind M, `bits` has room for a vector.
+    """
+    lanes = VECTOR_BYTES // A.itemsize
+    if transposed:
+        for m in range(0, M, lanes):
+            nonzero_bits_transposed(A, bits, a0 + m, lda, m, depth, M - m)
+    else:
+        for m in range(M):
+            nonzero_bits(A, bits, a0 + m * lda, m, depth)

@@ -3,6 +3,8 @@
 Numba vectorises loops, but does not keep a block of sums in registers over a loop; these do.
 """
 
+from contextlib import contextmanager
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -25,6 +27,7 @@ def _register_file():
 VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
 TILE_ROWS = 4
 GATHER_VECTORS = 8
+SPARSE_VECTORS = 2 * TILE_VECTORS
 
 
 class _Vectors:
@@ -86,6 +89,14 @@ class _Vectors:
     def load_scalar(self, base, index):
         return self.builder.load(self.builder.gep(base, [index]))
 
+    def is_not_zero(self, vector):
+        return self.builder.fcmp_unordered("!=", vector, self.zero)
+
+    def trailing_zeros(self, n):
+        function = ir.FunctionType(n.type, [n.type, ir.IntType(1)])
+        callee = cgutils.get_or_insert_function(self.builder.module, function, "llvm.cttz.i64")
+        return self.builder.call(callee, [n, ir.IntType(1)(1)])
+
     def sums(self, vectors):
         """The sums over lanes of four vectors, as one vector of four."""
         add, lanes = self.builder.fadd, self.lanes
@@ -140,19 +151,27 @@ def _tile(arguments):
 
 
 def _multiply_tile(rows, width, masked):
-    """C[m, n] += sum over k of A[m, k] B[k, n], for `rows` rows and `width` vectors of columns."""
+    """C[m, n] += sum over k of A[m, k] B[k, n], for `rows` rows and `width` vectors of columns.
 
-    @_tile("aiiaiiiaiiii")
-    def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, depth, columns):
+    With `fresh`, the sum takes C's place.
+    """
+
+    @_tile("aiiaiiiaiiiii")
+    def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, depth, columns, fresh):
         add, mul, integer = builder.add, builder.mul, c0.type
         offsets = [integer(j * v.lanes) for j in range(width)]
         masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
         c = [add(c0, mul(ldc, integer(m))) for m in range(rows)]
         a = [add(a0, mul(a_row, integer(m))) for m in range(rows)]
         sums = [[cgutils.alloca_once(builder, v.type) for _ in offsets] for _ in c]
-        for m in range(rows):
-            for s, o, mask in zip(sums[m], offsets, masks, strict=True):
-                builder.store(v.load(C, add(c[m], o), mask), s)
+        with builder.if_else(builder.icmp_signed("!=", fresh, integer(0))) as (then, otherwise):
+            with then:
+                for s in sum(sums, []):
+                    builder.store(v.zero, s)
+            with otherwise:
+                for m in range(rows):
+                    for s, o, mask in zip(sums[m], offsets, masks, strict=True):
+                        builder.store(v.load(C, add(c[m], o), mask), s)
         with cgutils.for_range(builder, depth) as loop:
             b = add(b0, mul(loop.index, ldb))
             b = [v.load(B, add(b, o), mask) for o, mask in zip(offsets, masks, strict=True)]
@@ -189,6 +208,89 @@ def _gather_tile(width, masked):
             v.store(builder.load(s), C, add(c0, o), mask)
 
     return tile
+
+
+def _sparse_tile(width, masked):
+    """C[n] += sum of A[i a_step] B[i, n] over the bits i that are set; with `fresh`, C = it."""
+
+    @_tile("aiaiiiaiiii")
+    def tile(builder, v, C, c0, A, a0, a_step, bits, B, b0, ldb, columns, fresh):
+        add, mul, integer = builder.add, builder.mul, c0.type
+        offsets = [integer(j * v.lanes) for j in range(width)]
+        masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
+        sums = [cgutils.alloca_once(builder, v.type) for _ in offsets]
+        left = cgutils.alloca_once_value(builder, bits)
+        with builder.if_else(builder.icmp_signed("!=", fresh, integer(0))) as (then, otherwise):
+            with then:
+                for s in sums:
+                    builder.store(v.zero, s)
+            with otherwise:
+                for s, o, mask in zip(sums, offsets, masks, strict=True):
+                    builder.store(v.load(C, add(c0, o), mask), s)
+        with _while(builder, left):
+            now = builder.load(left)
+            i = v.trailing_zeros(now)
+            builder.store(builder.and_(now, builder.sub(now, integer(1))), left)
+            factor = v.splat(v.load_scalar(A, add(a0, mul(i, a_step))))
+            b = add(b0, mul(i, ldb))
+            for s, o, mask in zip(sums, offsets, masks, strict=True):
+                builder.store(v.fma(factor, v.load(B, add(b, o), mask), builder.load(s)), s)
+        for s, o, mask in zip(sums, offsets, masks, strict=True):
+            v.store(builder.load(s), C, add(c0, o), mask)
+
+    return tile
+
+
+def _nonzero_bits():
+    """bits[m] = which of A[m, k], k < depth <= 64, are not zero; A's rows are in one piece."""
+
+    @_tile("aaiii")
+    def tile(builder, v, A, bits, a0, m, depth):
+        found = ir.IntType(64)(0)
+        for j in range(64 // v.lanes):
+            mask = v.below(depth, j * v.lanes)
+            values = v.load(A, builder.add(a0, a0.type(j * v.lanes)), mask)
+            some = builder.bitcast(v.is_not_zero(values), ir.IntType(v.lanes))
+            some = builder.zext(some, found.type) if v.lanes < 64 else some
+            found = builder.or_(found, builder.shl(some, found.type(j * v.lanes)))
+        builder.store(found, builder.gep(bits, [m]))
+
+    return tile
+
+
+def _nonzero_bits_transposed():
+    """bits[m + i] = which of A[k, i], k < depth <= 64, are not zero, for one vector of i."""
+
+    @_tile("aaiiiii")
+    def tile(builder, v, A, bits, a0, lda, m, depth, rows):
+        kind = ir.VectorType(ir.IntType(64), v.lanes)
+        mask, found = v.below(rows, 0), cgutils.alloca_once(builder, kind)
+        builder.store(ir.Constant(kind, None), found)
+        with cgutils.for_range(builder, depth) as loop:
+            values = v.load(A, builder.add(a0, builder.mul(loop.index, lda)), mask)
+            bit = v.splat(builder.shl(ir.IntType(64)(1), loop.index))
+            some = builder.select(v.is_not_zero(values), bit, ir.Constant(kind, None))
+            builder.store(builder.or_(builder.load(found), some), found)
+        pointer = builder.bitcast(builder.gep(bits, [m]), kind.as_pointer())
+        builder.store(builder.load(found), pointer, align=8)
+
+    return tile
+
+
+@contextmanager
+def _while(builder, variable):
+    """Repeat what follows while a variable is not 0."""
+    head = builder.append_basic_block("while")
+    body = builder.append_basic_block("do")
+    after = builder.append_basic_block("done")
+    builder.branch(head)
+    builder.position_at_end(head)
+    value = builder.load(variable)
+    builder.cbranch(builder.icmp_signed("!=", value, value.type(0)), body, after)
+    builder.position_at_end(body)
+    yield
+    builder.branch(head)
+    builder.position_at_end(after)
 
 
 def _dot_tile(samples):
@@ -231,5 +333,11 @@ multiply_row_edge = _multiply_tile(1, 2, masked=True)
 gather_wide = _gather_tile(GATHER_VECTORS, masked=False)
 gather_edge = _gather_tile(GATHER_VECTORS, masked=True)
 gather_narrow = _gather_tile(2, masked=True)
+nonzero_bits = _nonzero_bits()
+nonzero_bits_transposed = _nonzero_bits_transposed()
+sparse_wide = _sparse_tile(SPARSE_VECTORS, masked=False)
+sparse_narrow = _sparse_tile(4, masked=False)
+sparse_vector = _sparse_tile(1, masked=False)
+sparse_edge = _sparse_tile(1, masked=True)
 dot_samples = _dot_tile(TILE_SAMPLES)
 dot_sample = _dot_tile(1)

@@ -5,6 +5,8 @@ that its helper has not begun when the caller is done with its own, the caller d
 helper may be late, asleep, starved by other processes or, after a fork, missing; this costs time
 and never the result, because who computes a block does not change how it is computed. (OpenMP's
 threads must all arrive five times a step: on busy cores, that was ten times slower.)
+
+Once they are started, helpers run no Python: they neither need its lock nor see its signals.
 """
 
 import ctypes
@@ -24,24 +26,26 @@ from scipy.linalg import cython_blas
 from deeptutorial.compile.kernels.caching import compiled
 
 __all__ = [
-    "DENOISING_STEP",
-    "LAYER_PRODUCT",
-    "LAYER_STEP",
     "LINE",
-    "register",
-    "run",
+    "address",
+    "begin",
+    "call_loop",
+    "end",
+    "keep_plan",
+    "named_address",
+    "publish",
+    "symbol",
     "thread_count",
+    "together",
 ]
 
 LINE = 64  # bytes in a cache line: what two threads write must not share one
 MOST_THREADS = 64
-# Where each list of kernels is registered: for float32 there, for float64 in the slot behind it.
-DENOISING_STEP, LAYER_PRODUCT, LAYER_STEP = 0, 2, 4
 _WORDS = LINE // 8
 # Lines of the shared table. Every helper has one line to be called on and one to answer on.
-_LOCK, _TICKET, _JOB, _LIMIT, _KERNELS, _CALLS = (i * _WORDS for i in (0, 1, 2, 3, 4, 10))
+_LOCK, _TICKET, _JOB, _LIMIT, _STARTED, _SYSTEM, _CALLS = (i * _WORDS for i in range(7))
 _ANSWERS = _CALLS + MOST_THREADS * _WORDS
-_IDLE = _ANSWERS + MOST_THREADS * _WORDS
+_IDLE = _ANSWERS + MOST_THREADS * _WORDS  # whether it sleeps, and the semaphore that wakes it
 _TABLE_SIZE = _IDLE + MOST_THREADS * _WORDS
 _memory = np.zeros(_TABLE_SIZE + _WORDS, np.int64)
 ctypes.pythonapi.Py_IncRef(ctypes.py_object(_memory))  # helpers may look at it to the very end
@@ -120,10 +124,10 @@ def _yield(typing_context):
 
 
 @intrinsic
-def _wake(typing_context):
+def _start(typing_context):
     def codegen(context, builder, signature, values):
         function = ir.FunctionType(ir.VoidType(), [])
-        name = "deeptutorial.wake"
+        name = "deeptutorial.start"
         builder.call(cgutils.get_or_insert_function(builder.module, function, name), [])
         return context.get_dummy_value()
 
@@ -147,6 +151,65 @@ def _call(typing_context, kernel, t, task):
 
 
 @intrinsic
+def call_loop(typing_context, loop, rows, columns, operands):
+    """Call the loop of an epilogue by its address."""
+
+    def codegen(context, builder, signature, values):
+        loop, rows, columns, operands = values
+        pointer = ir.IntType(64).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [rows.type, rows.type, pointer])
+        loop = builder.inttoptr(loop, function.as_pointer())
+        builder.call(loop, [rows, columns, builder.inttoptr(operands, pointer)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), codegen
+
+
+@intrinsic(prefer_literal=True)
+def address(typing_context, name, like):
+    """The address of a kernel, as published for the type that `like` points at."""
+    symbol_ = _symbol(name.literal_value, like.dtype.bitwidth // 8)
+
+    def codegen(context, builder, signature, values):
+        return named_address(builder, symbol_)
+
+    return types.int64(name, like), codegen
+
+
+def named_address(builder: ir.IRBuilder, symbol: str):
+    """The address behind a name; by name, so that compiled code can be cached."""
+    variable = builder.module.globals.get(symbol)
+    if variable is None:
+        variable = ir.GlobalVariable(builder.module, ir.IntType(64), symbol)
+    return builder.ptrtoint(variable, ir.IntType(64))
+
+
+def _symbol(name: str, itemsize: int) -> str:
+    return f"deeptutorial.{name}.{itemsize}"
+
+
+def symbol(name: str, dtype: str) -> str:
+    """Return the name that a kernel is published under."""
+    return _symbol(name, np.dtype(dtype).itemsize)
+
+
+def keep_plan(key: str, plan: np.ndarray) -> str:
+    """Let compiled code find a plan, to the end of the process; return its name."""
+    name = f"deeptutorial.plan.{key}"
+    _registered.append(plan)
+    llvm.add_symbol(name, plan.ctypes.data)
+    return name
+
+
+def publish(name: str, dtype: str, kernel) -> str:
+    """Let compiled code find a kernel; it lives to the end of the process."""
+    symbol = _symbol(name, np.dtype(dtype).itemsize)
+    _registered.append(kernel)
+    llvm.add_symbol(symbol, kernel.address)
+    return symbol
+
+
+@intrinsic
 def _call_for_number(typing_context, function):
     """Call a C function without arguments that returns an int."""
 
@@ -158,16 +221,28 @@ def _call_for_number(typing_context, function):
     return types.int64(types.int64), codegen
 
 
+@intrinsic
+def _call_system(typing_context, function, a, b, c):
+    """Call a C function of the operating system with up to three whole numbers or addresses."""
+
+    def codegen(context, builder, signature, values):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * 3)
+        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
+
+    return types.int64(*[types.int64] * 4), codegen
+
+
 # A call is an even number that no other phase of any step has used; taking the block adds one.
 # Were a helper to wake with a number read long ago, it would find it gone.
 
 
 def _help(t):
-    """Do thread t's blocks until there has been none for some milliseconds."""
+    """Do thread t's blocks, for ever; sleep when there has been none for about a millisecond."""
     table = _shared()
-    call, answer = _CALLS + t * _WORDS, _ANSWERS + t * _WORDS
+    call, answer, idle = _CALLS + t * _WORDS, _ANSWERS + t * _WORDS, _IDLE + t * _WORDS
     waited = 0
-    while waited < 6000:
+    while True:
         ticket = _read(table, call)
         if ticket % 2 == 0 and _exchange(table, call, ticket, ticket + 1):
             _call(_read(table, _JOB), t, _read(table, _JOB + 1))
@@ -177,8 +252,50 @@ def _help(t):
         waited += 1
         if waited < 4000:
             _pause()
-        else:
+        elif waited < 6000:
             _yield()
+        else:
+            # Whoever takes the mark away wakes: the caller by the semaphore, or a signal.
+            _write(table, idle, 1)
+            _call_system(
+                _read(table, _SYSTEM), _read(table, idle + 1), _read(table, _SYSTEM + 2), 0
+            )
+            _exchange(table, idle, 1, 0)
+            waited = 0
+
+
+@njit
+def begin(threads):
+    """Take the helpers for some phases, and wake those that sleep; says whether they were free."""
+    table = _shared()
+    # Another caller has them? Then alone.
+    helped = threads > 1 and _exchange(table, _LOCK, 0, 1)
+    if helped:
+        if _read(table, _STARTED) < threads:
+            _write(table, _STARTED + 1, threads)
+            _start()
+        for t in range(1, threads):
+            idle = _IDLE + t * _WORDS
+            if _read(table, idle) == 1 and _exchange(table, idle, 1, 0):
+                _call_system(_read(table, _SYSTEM + 1), _read(table, idle + 1), 1, 0)
+    return helped
+
+
+@njit
+def end(helped):
+    """Give the helpers back."""
+    if helped:
+        _write(_shared(), _LOCK, 0)
+
+
+@njit
+def together(kernel, threads, task, helped):
+    """Run a phase on all threads' blocks: with the helpers, or without."""
+    if helped:
+        _together(kernel, threads, task)
+    else:
+        for t in range(threads):
+            _call(kernel, t, task)
 
 
 @njit
@@ -204,39 +321,6 @@ def _together(kernel, threads, task):
                 _pause()
             else:
                 _yield()
-
-
-@njit
-def run(slot, n_kernels, threads, task):
-    """Run kernels one after another, each on the blocks of all threads.
-
-    Parameters
-    ----------
-    slot : int
-        Which list of kernels, as registered.
-    n_kernels, threads : int
-    task : int
-        An address that is handed to the kernels.
-    """
-    table = _shared()
-    # Another caller has the helpers? Then alone.
-    helped = threads > 1 and _exchange(table, _LOCK, 0, 1)
-    if helped:
-        asleep = False
-        for t in range(1, threads):
-            asleep |= _read(table, _IDLE + t * _WORDS) != 0
-        if asleep:
-            _write(table, _IDLE, threads)
-            _wake()
-    for i in range(n_kernels):
-        kernel = _read(table, _KERNELS + slot * _WORDS + i)
-        if helped:
-            _together(kernel, threads, task)
-        else:
-            for t in range(threads):
-                _call(kernel, t, task)
-    if helped:
-        _write(table, _LOCK, 0)
 
 
 @njit
@@ -276,53 +360,66 @@ def _blas_thread_counter() -> int:
         return 0
 
 
+def _semaphores():
+    """Return the system's functions (create, wait, wake) for semaphores, and what wait takes.
+
+    They are called without Python: a helper that sleeps by them needs no lock to wake up.
+    """
+    if sys.platform == "win32":
+        kernel = ctypes.windll.kernel32
+        kernel.CreateSemaphoreW.restype = ctypes.c_void_p
+
+        def create():
+            return kernel.CreateSemaphoreW(None, 0, 2**30, None)
+
+        return create, kernel.WaitForSingleObject, kernel.ReleaseSemaphore, 0xFFFFFFFF
+    library = ctypes.CDLL(None)
+    if sys.platform == "darwin":
+        library.dispatch_semaphore_create.restype = ctypes.c_void_p
+
+        def create():
+            return library.dispatch_semaphore_create(ctypes.c_long(0))
+
+        for_ever = 2**63 - 1
+        return create, library.dispatch_semaphore_wait, library.dispatch_semaphore_signal, for_ever
+
+    def create():
+        memory = np.zeros(64, np.uint8)  # more than a sem_t
+        _registered.append(memory)
+        library.sem_init(memory.ctypes.data_as(ctypes.c_void_p), 0, 0)
+        return memory.ctypes.data
+
+    return create, library.sem_wait, library.sem_post, 0
+
+
 class _Helpers:
-    """Python's side of the helpers: threads that rest on a semaphore while there is no work."""
+    """Starts the threads, for the first caller that wants them."""
 
     def __init__(self):
-        self.threads = {}
-        # From compiled code: ctypes takes the GIL for the call, or finds it held.
-        self.callback = ctypes.CFUNCTYPE(None)(self.wake)
+        # From compiled code: ctypes takes the lock of Python for the call, or finds it held.
+        self.callback = ctypes.CFUNCTYPE(None)(self.start)
+        self.create, wait, wake, for_ever = _semaphores()
+        addresses = [ctypes.cast(f, ctypes.c_void_p).value for f in (wait, wake)]
+        _table[_SYSTEM : _SYSTEM + 3] = [*addresses, for_ever]
+        self.forget()
 
-    def wake(self):
-        for t in range(1, int(_table[_IDLE])):
-            if t not in self.threads:
-                _table[_IDLE + t * _WORDS] = 1
-                semaphore = threading.Semaphore(0)
-                threading.Thread(target=self.run, args=(t, semaphore), daemon=True).start()
-                self.threads[t] = semaphore
-            if _table[_IDLE + t * _WORDS]:
-                _table[_IDLE + t * _WORDS] = 0
-                self.threads[t].release()
-
-    def run(self, t, semaphore):
-        help_out = compiled("void(int64)", _help).ctypes  # called without the GIL
-        while True:
-            semaphore.acquire()
-            help_out(t)
-            _table[_IDLE + t * _WORDS] = 1
+    def start(self):
+        for t in range(max(1, int(_table[_STARTED])), int(_table[_STARTED + 1])):
+            _table[_IDLE + t * _WORDS : _IDLE + t * _WORDS + 2] = 0, self.create()
+            help_out = compiled("void(int64)", _help).ctypes  # called without Python's lock
+            threading.Thread(target=help_out, args=(t,), daemon=True).start()
+            _table[_STARTED] = t + 1
 
     def forget(self):
         """After a fork, the child has none, and whoever held the lock is gone."""
-        self.threads.clear()
-        _table[_IDLE:] = 0
-        _table[_IDLE + _WORDS :: _WORDS] = 1
-        _table[_LOCK] = 0
-
-
-def register(slot: int, kernels: list) -> None:
-    """Let `run` find compiled functions of (t, task, nothing), under a number for the list."""
-    _registered.extend(kernels)  # they have to live as long as they may be called
-    for i, kernel in enumerate(kernels):
-        _table[_KERNELS + slot * _WORDS + i] = kernel.address
+        _table[_LOCK] = _table[_STARTED] = 0
+        _table[_CALLS:_ANSWERS] = 1  # odd: nothing to do
 
 
 _registered: list = []
 _helpers = _Helpers()
-_helpers.forget()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_helpers.forget)
-_table[_CALLS:_ANSWERS] = 1  # odd: nothing to do
 _table[_LIMIT : _LIMIT + 2] = _limit(), _blas_thread_counter()
 llvm.add_symbol("deeptutorial.table", _table_address)
-llvm.add_symbol("deeptutorial.wake", ctypes.cast(_helpers.callback, ctypes.c_void_p).value)
+llvm.add_symbol("deeptutorial.start", ctypes.cast(_helpers.callback, ctypes.c_void_p).value)

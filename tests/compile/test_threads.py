@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from deeptutorial.compile.kernels import denoising_step, helpers
+from deeptutorial.compile.kernels import denoising_step, threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,12 +44,12 @@ def run(program, folder=ROOT, **environment):
 
 
 COUNT = """
-from deeptutorial.compile.kernels import denoising_step, helpers
-print(helpers.thread_count())
+from deeptutorial.compile.kernels import denoising_step, threads
+print(threads.thread_count())
 """
 
 
-several_cores = pytest.mark.skipif(helpers._limit() < 2, reason="one thread is all there is here")
+several_cores = pytest.mark.skipif(threads._limit() < 2, reason="one thread is all there is here")
 
 
 @several_cores
@@ -73,7 +73,7 @@ def test_thread_count_follows_the_affinity():
 
 
 @several_cores
-@pytest.mark.skipif(helpers._table[helpers._LIMIT + 1] == 0, reason="SciPy has another BLAS")
+@pytest.mark.skipif(threads._table[threads._LIMIT + 1] == 0, reason="SciPy has another BLAS")
 def test_thread_count_follows_what_is_set_for_blas():
     """As threadpoolctl does it, and back."""
     import ctypes
@@ -84,10 +84,10 @@ def test_thread_count_follows_what_is_set_for_blas():
     before = blas.scipy_openblas_get_num_threads()
     blas.scipy_openblas_set_num_threads(1)
     try:
-        assert helpers.thread_count() == 1
+        assert threads.thread_count() == 1
     finally:
         blas.scipy_openblas_set_num_threads(before)
-    assert helpers.thread_count() == min(before, helpers._limit())
+    assert threads.thread_count() == min(before, threads._limit())
 
 
 @several_cores

@@ -1,0 +1,576 @@
+"""A scalar graph becomes a loop over tiles of matrices, in vectors.
+
+What PyTensor applies to each number of a matrix, an `Elemwise` node's scalar Op, is compiled here
+as it stands: each scalar Op of the graph becomes the vector instructions that do the same to all
+numbers of a vector. Nothing is recognised and nothing is changed. A graph with an Op that has no
+entry in `_EMITTERS` is not for this compiler (`can_emit` says so) and stays with PyTensor's.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba.core.registry import cpu_target
+from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.scalar import basic, math
+
+from deeptutorial.compile.kernels.caching import cache_folder, sources_digest
+from deeptutorial.compile.kernels.tiles import VECTOR_BYTES
+from deeptutorial.compile.kernels.vector_math import CONTRACT, VectorMath
+
+__all__ = ["Epilogue", "can_emit", "compile_epilogue"]
+
+FLOATS = ("float32", "float64")
+INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+
+
+class Epilogue:
+    """What is done to each number of a tile: a scalar graph, and what becomes of its outputs.
+
+    Parameters
+    ----------
+    inputs, outputs : list of scalar variables
+    steps : the columns' step of each input: 1 where it has a number a column, 0 where it has one a
+        row or one in all
+    stored : outputs (their places) that are stored, one after another
+    sums : (place of an output, axis) for each sum, axis 0, 1 or None for all
+    """
+
+    def __init__(self, inputs, outputs, steps, stored, sums):
+        self.inputs, self.outputs, self.steps = list(inputs), list(outputs), tuple(steps)
+        self.stored, self.sums = tuple(stored), tuple(sums)
+
+    @property
+    def operands(self) -> int:
+        """How many pointers the loop is given: inputs, stored outputs, sums."""
+        return len(self.inputs) + len(self.stored) + len(self.sums)
+
+    def digest(self) -> str:
+        """Name the loop: the same for the same graph, in every process."""
+        names = {v: f"i{k}:{v.type.dtype}" for k, v in enumerate(self.inputs)}
+        lines = []
+        for node in _sorted(self.inputs, self.outputs):
+            arguments = [_name(v, names) for v in node.inputs]
+            output = node.outputs[0]
+            names[output] = f"t{len(lines)}"
+            lines.append(f"{type(node.op).__name__} {arguments} {output.type.dtype}")
+        described = (
+            sorted(names[v] for v in self.inputs),
+            [v.type.dtype for v in self.inputs],
+            lines,
+            [_name(v, names) for v in self.outputs],
+            self.steps,
+            self.stored,
+            self.sums,
+            _target(),
+            sources_digest(),
+        )
+        return sha256(repr(described).encode()).hexdigest()
+
+
+def _name(variable, names):
+    if isinstance(variable, Constant) and variable not in names:
+        return f"{variable.data.dtype}:{variable.data.tobytes().hex()}"
+    return names[variable]
+
+
+def can_emit(scalar_op: basic.ScalarOp, inputs: Sequence[str], outputs: Sequence[str]) -> bool:
+    """Tell whether a scalar Op can be compiled here, for these types of numbers."""
+    known = (*FLOATS, *INTEGERS, "bool")
+    if any(dtype not in known for dtype in (*inputs, *outputs)):
+        return False
+    if isinstance(scalar_op, basic.Composite):
+        return all(
+            can_emit(n.op, [v.type.dtype for v in n.inputs], [v.type.dtype for v in n.outputs])
+            for n in scalar_op.fgraph.apply_nodes
+        )
+    entry = _EMITTERS.get(type(scalar_op))
+    return entry is not None and entry.takes(inputs, outputs[0])
+
+
+def compile_epilogue(epilogue: Epilogue, bits: int) -> int:
+    """Return the address of ``void(int64 rows, int64 columns, int64 *operands)``.
+
+    `operands` has an address and the bytes between two rows for each operand. The machine code is
+    kept on disk.
+    """
+    digest = epilogue.digest()
+    return _loaded(digest, lambda: _machine_code(epilogue, digest, bits))
+
+
+# ---- the loop
+
+
+def _emit_loop(epilogue: Epilogue, name: str, bits: int) -> ir.Module:
+    """Write ``for each row: for each vector of columns:`` around the scalar graph."""
+    word, module = ir.IntType(64), ir.Module(name)
+    kind = ir.FunctionType(ir.VoidType(), [word, word, word.as_pointer()])
+    function = ir.Function(module, kind, name)
+    rows, columns, operands = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    lanes = VECTOR_BYTES * 8 // bits
+
+    def operand(k, field):
+        return builder.load(builder.gep(operands, [word(2 * k + field)]))
+
+    n = epilogue.operands
+    first_rows, row_steps = [operand(k, 0) for k in range(n)], [operand(k, 1) for k in range(n)]
+    sums = [builder.alloca(ir.VectorType(_llvm_type(epilogue.outputs[o].type.dtype), lanes))
+            for o, axis in epilogue.sums if axis != 0]  # fmt: skip
+    whole = builder.mul(builder.sdiv(columns, word(lanes)), word(lanes))
+
+    with _counted(builder, word(0), rows, 1) as row:
+        places = [
+            builder.add(a, builder.mul(row, step))
+            for a, step in zip(first_rows, row_steps, strict=True)
+        ]
+        for accumulator in sums:
+            builder.store(ir.Constant(accumulator.type.pointee, [0.0] * lanes), accumulator)
+        with _counted(builder, word(0), whole, lanes) as column:
+            _Vector(builder, epilogue, bits, lanes, None).emit(places, column, sums)
+        with builder.if_then(builder.icmp_signed("<", whole, columns)):
+            left = builder.sub(columns, whole)
+            lane = ir.Constant(ir.VectorType(word, lanes), list(range(lanes)))
+            mask = builder.icmp_signed("<", lane, _splat(builder, left, lanes))
+            _Vector(builder, epilogue, bits, lanes, mask).emit(places, whole, sums)
+        _emit_sums(builder, epilogue, places, sums)
+    builder.ret_void()
+    return module
+
+
+def _emit_sums(builder, epilogue, places, sums):
+    """Add what a row has summed up: to the row's own sum, or to that of all rows."""
+    double = ir.DoubleType()
+    first = len(epilogue.inputs) + len(epilogue.stored)
+    pending = iter(sums)
+    for k, (_, axis) in enumerate(epilogue.sums):
+        if axis == 0:
+            continue
+        total = _lane_sum(builder, builder.load(next(pending)))
+        if total.type != double:
+            total = builder.fpext(total, double)
+        pointer = builder.inttoptr(places[first + k], double.as_pointer())
+        builder.store(builder.fadd(builder.load(pointer), total), pointer)
+
+
+def _lane_sum(builder, vector):
+    """The sum over the lanes of a vector, by halves."""
+    lanes = vector.type.count
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            builder.shuffle_vector(
+                vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), lanes), order)
+            )
+            for order in (list(range(lanes)), list(range(lanes, 2 * lanes)))
+        ]
+        vector = builder.fadd(*halves)
+    return builder.extract_element(vector, ir.IntType(32)(0))
+
+
+class _counted:  # noqa: N801 (used as a statement)
+    """``for i in range(start, stop, step):`` as a context."""
+
+    def __init__(self, builder, start, stop, step):
+        self.builder, self.start, self.stop, self.step = builder, start, stop, step
+
+    def __enter__(self):
+        builder, function = self.builder, self.builder.function
+        before = builder.block
+        self.head = function.append_basic_block("head")
+        body = function.append_basic_block("body")
+        self.after = function.append_basic_block("after")
+        builder.branch(self.head)
+        builder.position_at_end(self.head)
+        self.i = builder.phi(self.start.type)
+        self.i.add_incoming(self.start, before)
+        builder.cbranch(builder.icmp_signed("<", self.i, self.stop), body, self.after)
+        builder.position_at_end(body)
+        return self.i
+
+    def __exit__(self, *exception):
+        builder = self.builder
+        following = builder.add(self.i, self.i.type(self.step))
+        self.i.add_incoming(following, builder.block)
+        builder.branch(self.head)
+        builder.position_at_end(self.after)
+
+
+class _Vector:
+    """The scalar graph for one vector of columns; with a mask, for its first lanes only."""
+
+    def __init__(self, builder, epilogue, bits, lanes, mask):
+        self.builder, self.epilogue, self.lanes, self.mask = builder, epilogue, lanes, mask
+        self.math = {b: VectorMath(builder, b, lanes) for b in (32, 64)}
+
+    def emit(self, places, column, sums):
+        epilogue = self.epilogue
+        values = {}
+        for variable, step, place in zip(epilogue.inputs, epilogue.steps, places, strict=False):
+            values[variable] = self._load(variable.type.dtype, place, step, column)
+        for node in _sorted(epilogue.inputs, epilogue.outputs):
+            self._emit_node(node, values)
+        results = [self._value(v, values) for v in epilogue.outputs]
+        dtypes = [v.type.dtype for v in epilogue.outputs]
+        targets = places[len(epilogue.inputs) :]
+        for output, place in zip(epilogue.stored, targets, strict=False):
+            self._store(results[output], dtypes[output], place, column)
+        pending = iter(sums)
+        for (output, axis), place in zip(
+            epilogue.sums, targets[len(epilogue.stored) :], strict=True
+        ):
+            value = results[output]
+            if self.mask is not None:
+                value = self.builder.select(self.mask, value, ir.Constant(value.type, None))
+            if axis == 0:
+                so_far = self._load(dtypes[output], place, 1, column)
+                self._store(self.builder.fadd(so_far, value), dtypes[output], place, column)
+            else:
+                accumulator = next(pending)
+                value = self.builder.fadd(self.builder.load(accumulator), value)
+                self.builder.store(value, accumulator)
+
+    def _emit_node(self, node: Apply, values):
+        (output,) = node.outputs
+        arguments = [(self._value(v, values), v.type.dtype) for v in node.inputs]
+        values[output] = _EMITTERS[type(node.op)].emit(self, arguments, output.type.dtype)
+
+    def _value(self, variable, values):
+        if variable not in values:
+            values[variable] = self.constant(variable.data, variable.type.dtype)
+        return values[variable]
+
+    # -- memory
+
+    def _memory(self, dtype, place, column):
+        """Return a pointer to a vector in memory, its type there and its bytes."""
+        size = np.dtype(dtype).itemsize
+        element = ir.IntType(8) if dtype == "bool" else _llvm_type(dtype)
+        place = self.builder.add(place, self.builder.mul(column, column.type(size)))
+        kind = ir.VectorType(element, self.lanes)
+        return self.builder.inttoptr(place, kind.as_pointer()), kind, size
+
+    def _load(self, dtype, place, step, column):
+        if step == 0:
+            element = ir.IntType(8) if dtype == "bool" else _llvm_type(dtype)
+            value = self.builder.load(self.builder.inttoptr(place, element.as_pointer()))
+            value = _splat(self.builder, value, self.lanes)
+        else:
+            pointer, kind, size = self._memory(dtype, place, column)
+            if self.mask is None:
+                value = self.builder.load(pointer, align=size)
+            else:
+                zero = ir.Constant(kind, None)
+                value = self._masked("load", kind, kind, [pointer, size, self.mask, zero])
+        return self._truth(value) if dtype == "bool" else value
+
+    def _truth(self, value):
+        return self.builder.icmp_unsigned("!=", value, ir.Constant(value.type, None))
+
+    def _store(self, value, dtype, place, column):
+        pointer, kind, size = self._memory(dtype, place, column)
+        if dtype == "bool":
+            value = self.builder.zext(value, kind)
+        if self.mask is None:
+            self.builder.store(value, pointer, align=size)
+        else:
+            self._masked("store", kind, ir.VoidType(), [value, pointer, size, self.mask])
+
+    def _masked(self, what, kind, result, arguments):
+        arguments = [ir.IntType(32)(a) if isinstance(a, int) else a for a in arguments]
+        element = kind.element
+        letter = "f" if isinstance(element, ir.FloatType | ir.DoubleType) else "i"
+        bits = {ir.FloatType(): 32, ir.DoubleType(): 64}.get(element) or element.width
+        name = f"llvm.masked.{what}.v{self.lanes}{letter}{bits}.p0"
+        module = self.builder.module
+        function = module.globals.get(name) or ir.Function(
+            module, ir.FunctionType(result, [a.type for a in arguments]), name
+        )
+        return self.builder.call(function, arguments)
+
+    # -- numbers
+
+    def constant(self, data, dtype):
+        value = np.asarray(data).astype(dtype).item()
+        return ir.Constant(ir.VectorType(_llvm_type(dtype), self.lanes), [value] * self.lanes)
+
+    def cast(self, value, dtype, to):
+        """Convert as C does; floats become integers nowhere."""
+        if dtype == to:
+            return value
+        kind, builder = ir.VectorType(_llvm_type(to), self.lanes), self.builder
+        if to == "bool":
+            zero = ir.Constant(value.type, None)
+            if dtype in FLOATS:
+                return builder.fcmp_unordered("!=", value, zero)
+            return builder.icmp_unsigned("!=", value, zero)
+        if dtype in FLOATS:
+            return builder.fpext(value, kind) if to == "float64" else builder.fptrunc(value, kind)
+        unsigned = dtype == "bool" or dtype.startswith("u")
+        if to in FLOATS:
+            return builder.uitofp(value, kind) if unsigned else builder.sitofp(value, kind)
+        size, new_size = (0 if d == "bool" else np.dtype(d).itemsize for d in (dtype, to))
+        if new_size == size:
+            return value
+        if new_size < size:
+            return builder.trunc(value, kind)
+        return builder.zext(value, kind) if unsigned else builder.sext(value, kind)
+
+
+def _splat(builder, scalar, lanes):
+    empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, empty, zeros)
+
+
+def _llvm_type(dtype):
+    if dtype == "bool":
+        return ir.IntType(1)
+    if dtype in FLOATS:
+        return ir.FloatType() if dtype == "float32" else ir.DoubleType()
+    return ir.IntType(np.dtype(dtype).itemsize * 8)
+
+
+def _sorted(inputs: list[Variable], outputs: list[Variable]) -> list[Apply]:
+    """Return the scalar nodes between inputs and outputs, what is needed first in front."""
+    order, seen = [], set(inputs)
+
+    def visit(variable):
+        if variable in seen or variable.owner is None:
+            return
+        for argument in variable.owner.inputs:
+            visit(argument)
+        seen.add(variable)
+        order.append(variable.owner)
+
+    for output in outputs:
+        visit(output)
+    return order
+
+
+# ---- the scalar Ops
+
+
+class _Emitter:
+    """How one scalar Op is written in vector instructions, and for which types of numbers."""
+
+    def __init__(self, emit: Callable, takes: Callable):
+        self.emit, self.takes = emit, takes
+
+
+def _in_floats(write: Callable) -> _Emitter:
+    """An Op that works in the float type of its result."""
+
+    def emit(v, arguments, dtype):
+        math = v.math[32 if dtype == "float32" else 64]
+        return write(math, *(v.cast(value, given, dtype) for value, given in arguments))
+
+    return _Emitter(emit, lambda inputs, output: output in FLOATS)
+
+
+def _arithmetic(in_floats: str, in_integers: str) -> _Emitter:
+    """A sum, difference or product of any number of floats or integers."""
+
+    def emit(v, arguments, dtype):
+        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
+        for other in others:
+            if dtype in FLOATS:
+                first = getattr(v.builder, in_floats)(first, other, flags=CONTRACT)
+            else:
+                first = getattr(v.builder, in_integers)(first, other)
+        return first
+
+    def takes(inputs, output):
+        return output != "bool" and all(i not in FLOATS or output in FLOATS for i in inputs)
+
+    return _Emitter(emit, takes)
+
+
+def _comparison(ordered: str) -> _Emitter:
+    def emit(v, arguments, _):
+        (a, a_type), (b, b_type) = arguments
+        common = str(np.result_type(a_type, b_type))
+        a, b = v.cast(a, a_type, common), v.cast(b, b_type, common)
+        if common in FLOATS:
+            compare = v.builder.fcmp_unordered if ordered == "!=" else v.builder.fcmp_ordered
+        elif common == "bool" or common.startswith("u"):
+            compare = v.builder.icmp_unsigned
+        else:
+            compare = v.builder.icmp_signed
+        return compare(ordered, a, b)
+
+    def takes(inputs, output):
+        return output == "bool"
+
+    return _Emitter(emit, takes)
+
+
+def _logical(instruction: str) -> _Emitter:
+    def emit(v, arguments, dtype):
+        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
+        for other in others:
+            first = getattr(v.builder, instruction)(first, other)
+        return first
+
+    return _Emitter(emit, lambda inputs, output: not {*inputs, output} & set(FLOATS))
+
+
+def _switch(v, arguments, dtype):
+    (condition, given), *choices = arguments
+    condition = v.cast(condition, given, "bool")
+    return v.builder.select(condition, *(v.cast(value, t, dtype) for value, t in choices))
+
+
+def _clip(v, arguments, dtype):
+    x, low, high = (v.cast(value, given, dtype) for value, given in arguments)
+    below = v.builder.fcmp_ordered("<", x, low)
+    above = v.builder.fcmp_ordered(">", x, high)
+    return v.builder.select(below, low, v.builder.select(above, high, x))
+
+
+def _cast(v, arguments, dtype):
+    ((value, given),) = arguments
+    return v.cast(value, given, dtype)
+
+
+def _is_nan(v, arguments, _):
+    ((value, _dtype),) = arguments
+    return v.builder.fcmp_unordered("uno", value, value)
+
+
+def _is_infinite(v, arguments, _):
+    ((value, dtype),) = arguments
+    size = v.math[32 if dtype == "float32" else 64].abs(value)
+    return v.builder.fcmp_ordered("==", size, v.constant(np.inf, dtype))
+
+
+def _sign(m, x):
+    one, zero = m.number(1), m.number(0)
+    sign = m.select(m.less(zero, x), one, m.select(m.less(x, zero), m.number(-1), x))
+    return sign  # zeros and NaN as they are
+
+
+def _of_floats(emit) -> _Emitter:
+    return _Emitter(emit, lambda inputs, output: all(i in FLOATS for i in inputs))
+
+
+def _no_float_to_integer(inputs, output):
+    return output in FLOATS or output == "bool" or all(i not in FLOATS for i in inputs)
+
+
+_EMITTERS = {
+    basic.Add: _arithmetic("fadd", "add"),
+    basic.Sub: _arithmetic("fsub", "sub"),
+    basic.Mul: _arithmetic("fmul", "mul"),
+    basic.TrueDiv: _in_floats(VectorMath.div),
+    basic.Reciprocal: _in_floats(lambda m, x: m.div(m.number(1), x)),
+    basic.Neg: _in_floats(VectorMath.neg),
+    basic.Abs: _in_floats(VectorMath.abs),
+    basic.Sign: _in_floats(_sign),
+    basic.Sqr: _in_floats(lambda m, x: m.mul(x, x)),
+    basic.Sqrt: _in_floats(VectorMath.sqrt),
+    basic.Pow: _in_floats(lambda m, x, y: m.intrinsic("pow", x, y)),
+    basic.Exp: _in_floats(VectorMath.exp),
+    basic.Expm1: _in_floats(VectorMath.expm1),
+    basic.Log: _in_floats(VectorMath.log),
+    basic.Log1p: _in_floats(VectorMath.log1p),
+    basic.Tanh: _in_floats(VectorMath.tanh),
+    basic.Sin: _in_floats(lambda m, x: m.intrinsic("sin", x)),
+    basic.Cos: _in_floats(lambda m, x: m.intrinsic("cos", x)),
+    math.Sigmoid: _in_floats(VectorMath.sigmoid),
+    math.Softplus: _in_floats(VectorMath.softplus),
+    basic.ScalarMaximum: _in_floats(VectorMath.maximum),
+    basic.ScalarMinimum: _in_floats(VectorMath.minimum),
+    basic.Clip: _Emitter(_clip, lambda inputs, output: output in FLOATS),
+    basic.Switch: _Emitter(_switch, lambda inputs, output: _no_float_to_integer(inputs[1:], output)),
+    basic.Identity: _Emitter(_cast, _no_float_to_integer),
+    basic.Cast: _Emitter(_cast, _no_float_to_integer),
+    basic.Second: _Emitter(lambda v, a, dtype: v.cast(*a[1], dtype), _no_float_to_integer),
+    basic.LT: _comparison("<"),
+    basic.GT: _comparison(">"),
+    basic.LE: _comparison("<="),
+    basic.GE: _comparison(">="),
+    basic.EQ: _comparison("=="),
+    basic.NEQ: _comparison("!="),
+    basic.AND: _logical("and_"),
+    basic.OR: _logical("or_"),
+    basic.XOR: _logical("xor"),
+    basic.Invert: _Emitter(
+        lambda v, a, dtype: v.builder.not_(a[0][0]),
+        lambda inputs, output: list(inputs) == [output] and output not in FLOATS,
+    ),
+    basic.IsNan: _of_floats(_is_nan),
+    basic.IsInf: _of_floats(_is_infinite),
+}
+
+
+# ---- machine code
+
+
+@cache
+def _machine() -> llvm.TargetMachine:
+    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    return llvm.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=2, reloc="default", codemodel="large"
+    )
+
+
+@cache
+def _target() -> str:
+    return repr(cpu_target.target_context.codegen().magic_tuple())
+
+
+@cache
+def _engine() -> llvm.ExecutionEngine:
+    """Holds the machine code of all loops, to the end of the process."""
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+
+
+def _machine_code(epilogue: Epilogue, digest: str, bits: int) -> bytes:
+    module = _emit_loop(epilogue, f"epilogue_{digest}", bits)
+    module.triple = _machine().triple
+    compiled = llvm.parse_assembly(str(module))
+    compiled.verify()
+    passes = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(2, 0))
+    passes.getModulePassManager().run(compiled, passes)
+    return _machine().emit_object(compiled)
+
+
+@cache
+def _loaded_addresses() -> dict[str, int]:
+    return {}
+
+
+def _loaded(digest: str, compile: Callable[[], bytes]) -> int:
+    known = _loaded_addresses()
+    if digest not in known:
+        folder = cache_folder()
+        path = None if folder is None else Path(folder, f"epilogue-{digest[:40]}.o")
+        code = None
+        if path is not None and path.exists():
+            code = path.read_bytes()
+        if not code:
+            code = compile()
+            if path is not None:
+                _keep(code, path)
+        _engine().add_object_file(llvm.ObjectFileRef.from_data(code))
+        _engine().finalize_object()
+        known[digest] = _engine().get_function_address(f"epilogue_{digest}")
+    return known[digest]
+
+
+def _keep(code: bytes, path: Path) -> None:
+    """Write to the cache, whole or not at all; what cannot be kept is compiled again next time."""
+    with suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        with open(handle, "wb") as file:
+            file.write(code)
+        os.replace(temporary, path)

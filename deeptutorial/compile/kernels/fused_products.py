@@ -1,0 +1,486 @@
+"""Matrix products, and what is done to each number of their results, for the Numba backend.
+
+A training step is matrix products with elementwise work between them, and nearly all of its time
+goes to reading and writing matrices that do not fit into a core's nearest caches. Three decisions
+make it fast:
+
+* **A tile of a product is finished while it is near.** As soon as a few rows and columns are
+  multiplied, the elementwise graph behind the product (see `epilogue`) runs on them: its results
+  are stored, its sums are added to, and the product itself is written nowhere.
+* **The products are written here and not left to BLAS.** A minibatch is thin (20 rows): BLAS spends
+  as long on packing the weights as on multiplying. Here they are read in place, through small tiles
+  that are held in registers.
+* **A thread keeps the same rows of a matrix of weights** in all products with it, so that they stay
+  in that core's cache: in ``x W`` those rows' share of every sum, in ``y W.T`` their columns of the
+  result, in ``x.T d`` their rows of it.
+
+How the work is cut depends on shapes alone, and each number is made in one order: results do not
+depend on how many threads there are, or on which does what.
+
+Compiled code calls `drive` by its address, with a plan (what is to be done) and a table (the
+arrays).
+"""
+
+import ctypes
+from functools import cache
+
+import numpy as np
+from numba import carray, njit, types
+from numba.np.numpy_support import from_dtype
+
+from deeptutorial.compile.kernels import threads
+from deeptutorial.compile.kernels.blocks import pointer
+from deeptutorial.compile.kernels.caching import compiled
+from deeptutorial.compile.kernels.elementwise import add_to, count_nonzeros, zero_times
+from deeptutorial.compile.kernels.epilogue import compile_epilogue
+from deeptutorial.compile.kernels.products import dot, dots, find_nonzeros, multiply, multiply_sparse
+from deeptutorial.compile.kernels.tiles import SPARSE_VECTORS, TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
+
+__all__ = ["FIELDS", "NN", "NT", "TN", "WRONG_SHAPES", "driver", "make_plan"]
+
+# A product of A and B, as they are stored: A B, A B.T, A.T B.
+NN, NT, TN = np.int64(0), np.int64(1), np.int64(2)  # literals would have all compiled anew
+# What an input has numbers for: each place, each column, each row, or one for all.
+FULL, ROW, COLUMN, SCALAR = np.int64(0), np.int64(1), np.int64(2), np.int64(3)
+
+FIELDS = 5  # of an array in the table: address, rows, columns, bytes between rows, and columns
+_ADDRESS, _ROWS, _COLUMNS, _ROW_STEP, _COLUMN_STEP = range(FIELDS)
+
+WRONG_SHAPES = "the shapes of the matrices of a product, or of what is added to it, do not fit"
+
+PANEL = 112  # rows of a factor whose slice of a tile's width fits the first-level cache
+BITS = 64  # of a number that tells what is not zero
+WIDE = 128  # columns from which on it pays to look for zeros
+THIN = 64  # rows of a minibatch up to which a product is cut along its sums
+PIECES = 4  # in so many
+SMALL = 50_000  # multiplications of some ten microseconds, over before two threads have met
+ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
+
+# The plan, as 64-bit integers: what follows its head are the products' kinds and the places of
+# their results among the epilogue's inputs, the inputs' roles, and the sums' axes.
+(_EPILOGUE, _N_PRODUCTS, _N_RESULTS, _N_INPUTS, _N_STORED, _N_SUMS, _HEAD) = range(7)
+
+
+def make_plan(epilogue, products, n_results, roles, n_stored, axes) -> np.ndarray:
+    """Write down what is to be done.
+
+    Parameters
+    ----------
+    epilogue : int
+        Address of the loop that `compile_epilogue` makes.
+    products : list of (kind, result)
+        Products with the same result are added up.
+    n_results : int
+    roles : list of {FULL, ROW, COLUMN, SCALAR}
+        Of the epilogue's further inputs.
+    n_stored : int
+        Outputs that are stored.
+    axes : list of {0, 1, None}
+        Of the sums.
+    """
+    axes = [2 if axis is None else axis for axis in axes]
+    head = [epilogue, len(products), n_results, len(roles), n_stored, len(axes)]
+    kinds, results = [kind for kind, _ in products], [result for _, result in products]
+    return np.array([*head, *kinds, *results, *roles, *axes], np.int64)
+
+
+# What the phases are told.
+(_M, _N, _THREADS, _TILE_M, _TILE_N, _COLUMNS_FIRST, _PIECES, _PARTIAL, _SCRATCH, _POINTERS,
+ _OPERANDS, _PLAN, _TABLE, _WORKSPACE, _SPARSE, _SIZE) = range(16)  # fmt: skip
+# An operand of the epilogue: the address of its first number, the bytes from one tile to the tile
+# below and to the one beside, and those from one row to the next within a tile.
+_FIRST, _DOWN, _BESIDE, _STEP = range(4)
+
+
+@njit
+def _shape(kind, a, b):
+    """Rows, columns and the length of the sums of a product; the last is -1 if they differ."""
+    m, k = (a[_COLUMNS], a[_ROWS]) if kind == TN else (a[_ROWS], a[_COLUMNS])
+    n, l = (b[_ROWS], b[_COLUMNS]) if kind == NT else (b[_COLUMNS], b[_ROWS])  # noqa: E741
+    return m, n, k if k == l else UNKNOWN
+
+
+@njit
+def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, lists, like):
+    """Add a tile of a product to C: rows from r, columns from c, sums from first to last.
+
+    With `fresh`, or for a product with B.T, what was in C does not count. `lists` is where zeros
+    are looked for, 0 if they are not.
+    """
+    size = C.itemsize
+    A = carray(pointer(a[_ADDRESS], like), 1)
+    B = carray(pointer(b[_ADDRESS], like), 1)
+    lda, ldb = a[_ROW_STEP] // size, b[_ROW_STEP] // size
+    if kind == NT:
+        whole = columns // TILE_ROWS * TILE_ROWS
+        a0, b0 = r * lda + first, c * ldb + first
+        dots(C, ZERO, ldc, B, b0, ldb, whole, A, a0, lda, rows, last - first)
+        for q in range(whole, columns):
+            w = _vector(b[_ADDRESS] + ((c + q) * ldb + first) * size, last - first, like)
+            for k in range(rows):
+                y = _vector(a[_ADDRESS] + ((r + k) * lda + first) * size, last - first, like)
+                C[k * ldc + q] = dot(w, y)
+        return
+    skip = lists != 0 and _is_finite(b, first, last, lists, like)
+    if fresh != 0 and first == last:
+        for k in range(rows):
+            _vector(C.ctypes.data + k * ldc * size, columns, like)[:] = 0
+    a_row, a_column = (ONE, lda) if kind == TN else (lda, ONE)
+    panels = (last - first - 1) // (BITS if skip else PANEL) + 1
+    for panel in range(panels):
+        k = first + (last - first) * panel // panels
+        depth = first + (last - first) * (panel + 1) // panels - k
+        a0, b0 = (k * lda + r, k * ldb + c) if kind == TN else (r * lda + k, k * ldb + c)
+        if skip:
+            bits = carray(pointer(lists + threads.LINE, 1), ONE)
+            find_nonzeros(A, a0, lda, rows, depth, kind == TN, bits)
+            end = ONE << (depth - 1) if k + depth == b[_ROWS] else ZERO
+            multiply_sparse(
+                C, ZERO, ldc, rows, A, a0, a_row, a_column, bits, end, B, b0, ldb, columns, fresh
+            )
+        else:
+            multiply(C, ZERO, ldc, rows, A, a0, a_row, a_column, B, b0, ldb, depth, columns, fresh)
+        fresh = ZERO
+
+
+@njit
+def _vector(address, n, like):
+    return carray(pointer(address, like), n)
+
+
+WORKSPACE = np.int64(threads.LINE + (THIN + VECTOR_BYTES) * 8)  # bytes: whether B is finite, and the bits
+
+
+@njit
+def _is_sparse(a, like):
+    """Tell whether it pays to skip zeros: one gathered row costs as much as two and a half."""
+    count = 0
+    for i in range(a[_ROWS]):
+        count += count_nonzeros(_vector(a[_ADDRESS] + i * a[_ROW_STEP], a[_COLUMNS], like))
+    return count * 10 < a[_ROWS] * a[_COLUMNS] * 4
+
+
+@njit
+def _is_finite(b, first, last, workspace, like):
+    """Tell whether these rows of B are finite: where not, 0 times B is not 0 either.
+
+    The answer is kept in the workspace.
+    """
+    known = carray(pointer(workspace, 1), 1)
+    if known[0] < 0:
+        total = 0.0
+        for k in range(first, last):
+            total += zero_times(_vector(b[_ADDRESS] + k * b[_ROW_STEP], b[_COLUMNS], like))
+        known[0] = total == 0
+    return known[0] == 1
+
+
+def _make_pieces(t, task, like):
+    """Cut along its sums: each piece of a product, whole, for this thread's pieces and columns."""
+    task = carray(task, _SIZE)
+    M, N, T, pieces = task[_M], task[_N], task[_THREADS], task[_PIECES]
+    table = carray(pointer(task[_TABLE], 1), (2, FIELDS))
+    size = table_itemsize(like)
+    width = TILE_VECTORS * VECTOR_BYTES // size
+    ldc = _line(N * size) // size
+    slices = (T - 1) // pieces + 1  # of the columns, where there are more threads than pieces
+    tiles = (N - 1) // width + 1
+    _, _, K = _shape(NN, table[0], table[1])
+    quads = K // TILE_ROWS
+    lists = ZERO
+    if carray(pointer(task[_SPARSE], 1), 1)[0] != 0:
+        lists = task[_WORKSPACE] + t * _line(WORKSPACE)
+    for item in range(pieces * slices * t // T, pieces * slices * (t + 1) // T):
+        piece, part = item // slices, item % slices
+        c, stop = tiles * part // slices * width, min(N, tiles * (part + 1) // slices * width)
+        if c >= stop:
+            continue
+        first = quads * piece // pieces * TILE_ROWS
+        last = K if piece == pieces - 1 else quads * (piece + 1) // pieces * TILE_ROWS
+        C = _vector(task[_PARTIAL] + (piece * M * ldc + c) * size, ONE, like)
+        if lists != 0:
+            carray(pointer(lists, 1), 1)[0] = -1
+        _put_product(
+            NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, lists, like
+        )
+
+
+@njit
+def table_itemsize(like):
+    return carray(like, 1).itemsize
+
+
+def _finish(t, task, like):
+    """Make this thread's tiles of the products, and run the epilogue on them."""
+    task = carray(task, _SIZE)
+    M, N, T, tile_m, tile_n = task[_M], task[_N], task[_THREADS], task[_TILE_M], task[_TILE_N]
+    plan = carray(pointer(task[_PLAN], 1), _HEAD)
+    n_products, n_results = plan[_N_PRODUCTS], plan[_N_RESULTS]
+    products = carray(pointer(task[_PLAN] + _HEAD * 8, 1), (2, n_products))
+    table = carray(pointer(task[_TABLE], 1), (2 * n_products, FIELDS))
+    n = n_results + plan[_N_INPUTS] + plan[_N_STORED] + plan[_N_SUMS]
+    operands = carray(pointer(task[_OPERANDS], 1), (n, 4))
+    pointers = carray(pointer(task[_POINTERS] + t * _line(n * 16), 1), (n, 2))
+    size = table_itemsize(like)
+    tile_bytes = _line(tile_m * tile_n * size)
+    scratch = task[_SCRATCH] + t * n_results * tile_bytes
+    down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
+    for k in range(n_results):
+        pointers[k, 0] = scratch + k * tile_bytes
+        pointers[k, 1] = tile_n * size
+    for k in range(n_results, n):
+        pointers[k, 1] = operands[k, _STEP]
+
+    sparse = carray(pointer(task[_SPARSE], 1), n_products)
+    workspace = task[_WORKSPACE] + t * n_products * _line(WORKSPACE)
+    for p in range(n_products):
+        carray(pointer(workspace + p * _line(WORKSPACE), 1), 1)[0] = -1
+
+    for tile in range(down * beside * t // T, down * beside * (t + 1) // T):
+        if task[_COLUMNS_FIRST]:
+            i, j = tile % down, tile // down
+        else:
+            i, j = tile // beside, tile % beside
+        r, c = i * tile_m, j * tile_n
+        rows, columns = min(tile_m, M - r), min(tile_n, N - c)
+        if task[_PIECES] > 0:  # tiles are whole rows here
+            whole = _vector(task[_PARTIAL] + r * tile_n * size, rows * tile_n, like)
+            for piece in range(1, task[_PIECES]):
+                address = task[_PARTIAL] + (piece * M + r) * tile_n * size
+                add_to(whole, _vector(address, rows * tile_n, like))
+            pointers[0, 0] = whole.ctypes.data
+        else:
+            made = 0  # results that have a product in them
+            for p in range(n_products):
+                a, b, kind = table[2 * p], table[2 * p + 1], products[0, p]
+                _, _, K = _shape(kind, a, b)
+                C = carray(pointer(scratch + products[1, p] * tile_bytes, like), 1)
+                fresh = np.int64(products[1, p] >= made)
+                made += fresh
+                lists = workspace + p * _line(WORKSPACE) if sparse[p] else ZERO
+                _put_product(
+                    kind, a, b, r, rows, c, columns, ZERO, K, C, tile_n, fresh, lists, like
+                )
+        for k in range(n_results, n):
+            pointers[k, 0] = (
+                operands[k, _FIRST] + i * operands[k, _DOWN] + j * operands[k, _BESIDE]
+            )
+        threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
+
+
+@njit
+def _line(n):
+    return (n + threads.LINE - 1) // threads.LINE * threads.LINE
+
+
+@njit
+def _tiles(kinds, M, N, size):
+    """Choose rows and columns of a tile, and whether tiles are gone through by columns first."""
+    if len(kinds) == 0:
+        return 16, 512, False
+    same = True
+    for kind in kinds:
+        same &= kind == kinds[0]
+    if same and kinds[0] == NT:
+        return 128, VECTOR_BYTES // size, True
+    return 32, SPARSE_VECTORS * VECTOR_BYTES // size, False
+
+
+def _drive(plan_address, table_address, like):
+    """Do what the plan says, and return 0; or 1, and do nothing, if shapes do not fit."""
+    plan = carray(pointer(plan_address, 1), _HEAD)
+    n_products, n_results, n_inputs = plan[_N_PRODUCTS], plan[_N_RESULTS], plan[_N_INPUTS]
+    n_stored, n_sums = plan[_N_STORED], plan[_N_SUMS]
+    rest = carray(pointer(plan_address + _HEAD * 8, 1), 2 * n_products + n_inputs + n_sums)
+    kinds, results = rest[:n_products], rest[n_products : 2 * n_products]
+    roles, axes = rest[2 * n_products : 2 * n_products + n_inputs], rest[2 * n_products + n_inputs :]
+    n_arrays = 2 * n_products + n_inputs + n_stored + n_sums
+    table = carray(pointer(table_address, 1), (n_arrays, FIELDS))
+    size = table_itemsize(like)
+
+    M, N, work = UNKNOWN, UNKNOWN, ZERO
+    for p in range(n_products):
+        m, n, k = _shape(kinds[p], table[2 * p], table[2 * p + 1])
+        if k < 0 or (M >= 0 and (m != M or n != N)):
+            return 1
+        M, N = m, n
+        work += m * n * k
+    inputs, outputs = table[2 * n_products :], table[2 * n_products + n_inputs :]
+    for k in range(n_inputs + n_stored):
+        a, role = inputs[k], roles[k] if k < n_inputs else FULL
+        if M < 0 and role == FULL:
+            M, N = a[_ROWS], a[_COLUMNS]
+        if (role in (FULL, COLUMN) and a[_ROWS] != M) or (role in (FULL, ROW) and a[_COLUMNS] != N):
+            return 1
+    work += M * N * 8
+
+    tile_m, tile_n, columns_first = _tiles(kinds, M, N, size)
+    pieces = 0
+    if n_products == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192:
+        pieces = PIECES
+        tile_m, tile_n, columns_first = 2, N, False
+    tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
+    tile_n = _line(tile_n * size) // size
+    down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
+    if M == 0 or N == 0:
+        down = beside = 0
+    T = threads.thread_count() if work >= SMALL else 1
+    T = max(1, min(T, max(down * beside, pieces)))
+
+    n_operands = n_results + n_inputs + n_stored + n_sums
+    sums_bytes = 0
+    for s in range(n_sums):
+        sums_bytes += _line((N * down * size) if axes[s] == 0 else (M * beside * 8 if axes[s] == 1 else down * beside * 8))
+    sizes = (
+        _line(_SIZE * 8), _line(n_operands * 32), T * _line(n_operands * 16), sums_bytes,
+        T * n_results * _line(tile_m * tile_n * size), _line(pieces * M * tile_n * size),
+        T * n_products * _line(WORKSPACE), _line(n_products * 8),
+    )
+    total = threads.LINE
+    for n in sizes:
+        total += n
+    memory = np.empty(total, np.uint8)
+    address = _line(memory.ctypes.data)
+    task = carray(pointer(address, 1), _SIZE)
+    task[_M], task[_N], task[_THREADS] = M, N, T
+    task[_TILE_M], task[_TILE_N], task[_COLUMNS_FIRST] = tile_m, tile_n, columns_first
+    task[_PIECES], task[_PLAN], task[_TABLE] = pieces, plan_address, table_address
+    task[_OPERANDS] = address + sizes[0]
+    task[_POINTERS] = task[_OPERANDS] + sizes[1]
+    sums_address = task[_POINTERS] + sizes[2]
+    task[_SCRATCH] = sums_address + sizes[3]
+    task[_PARTIAL] = task[_SCRATCH] + sizes[4]
+    task[_WORKSPACE] = task[_PARTIAL] + sizes[5]
+    task[_SPARSE] = task[_WORKSPACE] + sizes[6]
+    for p in range(n_products):
+        # What a gathered row of B is followed by must be B's too.
+        wide = kinds[p] != NT and N >= WIDE and table[2 * p + 1][_ROW_STEP] >= N * size
+        sparse = wide and _is_sparse(table[2 * p], like)
+        carray(pointer(task[_SPARSE], 1), n_products)[p] = sparse
+
+    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
+    for k in range(n_inputs + n_stored):
+        a, role = inputs[k], roles[k] if k < n_inputs else FULL
+        down_step = a[_ROW_STEP] if role in (FULL, COLUMN) else 0
+        beside_step = a[_COLUMN_STEP] if role in (FULL, ROW) else 0
+        o = operands[n_results + k]
+        o[_FIRST], o[_STEP] = a[_ADDRESS], down_step
+        o[_DOWN], o[_BESIDE] = down_step * tile_m, beside_step * tile_n
+    place = sums_address
+    for s in range(n_sums):
+        o = operands[n_results + n_inputs + n_stored + s]
+        o[_FIRST] = place
+        if axes[s] == 0:  # of all columns, for each row of tiles
+            o[_STEP], o[_DOWN], o[_BESIDE] = 0, N * size, tile_n * size
+            n = N * down * size
+        elif axes[s] == 1:  # of all rows, for each column of tiles
+            o[_STEP], o[_DOWN], o[_BESIDE] = 8, tile_m * 8, M * 8
+            n = M * beside * 8
+        else:
+            o[_STEP], o[_DOWN], o[_BESIDE] = 0, beside * 8, 8
+            n = down * beside * 8
+        carray(pointer(place, np.uint8(1)), n)[:] = 0
+        place += _line(n)
+
+    if down > 0:
+        helped = threads.begin(T)
+        if pieces > 0:
+            threads.together(threads.address("make_pieces", like), T, address, helped)
+        threads.together(threads.address("finish", like), T, address, helped)
+        threads.end(helped)
+
+    for s in range(n_sums):
+        out, o = outputs[n_stored + s], operands[n_results + n_inputs + n_stored + s]
+        _add_up(axes[s], out, o[_FIRST], M, N, down, beside, like)
+    _keep_alive(memory)
+    return 0
+
+
+@njit
+def _add_up(axis, out, parts, M, N, down, beside, like):
+    """Add up the sums over tiles, in one order."""
+    size = table_itemsize(like)
+    if axis == 0:
+        total = _vector(out[_ADDRESS], N, like)
+        total[:] = 0
+        for i in range(down):
+            add_to(total, _vector(parts + i * N * size, N, like))
+        return
+    rows = M if axis == 1 else 1
+    tiles = beside if axis == 1 else down * beside
+    part = carray(pointer(parts, 1.0), (tiles, rows))
+    for i in range(rows):
+        total = 0.0
+        for j in range(tiles):
+            total += part[j, i]
+        carray(pointer(out[_ADDRESS] + i * size, like), 1)[0] = total
+
+
+@njit(inline="never")
+def _keep_alive(a):
+    return a.size
+
+
+@cache
+def driver(dtype: str) -> int:
+    """Compile for a float type, or read from the cache, what plans are run by; return its address.
+
+    It is called as ``int64(int64 *plan, int64 *table, anything)``.
+    """
+    like = types.CPointer(from_dtype(np.dtype(dtype)))
+    phase = types.void(types.int64, types.CPointer(types.int64), like)
+    threads.publish("make_pieces", dtype, compiled(phase, _make_pieces))
+    threads.publish("finish", dtype, compiled(phase, _finish))
+    drive = compiled(types.int64(types.int64, types.int64, like), _drive)
+    threads.publish("drive", dtype, drive)
+    return drive.address
+
+
+def plan_of(op) -> np.ndarray:
+    """Return the plan of a `FusedProducts`; its loop is compiled or read from the cache."""
+    places = {"nn": NN, "nt": NT, "tn": TN}
+    roles = {"full": FULL, "row": ROW, "column": COLUMN, "scalar": SCALAR}
+    return make_plan(
+        compile_epilogue(op.epilogue, 8 * np.dtype(op.dtype).itemsize),
+        [(places[kind], result) for kind, result in op.products],
+        op.n_results,
+        [roles[role] for role in op.roles],
+        len(op.stored),
+        [axis for _, axis in op.sums],
+    )
+
+
+def run_in_python(op, inputs) -> list[np.ndarray]:
+    """Run a `FusedProducts` without compiled code around it."""
+    plan = plan_of(op)
+    first = 2 * len(op.products)
+    places = dict(op.inplace)
+    inputs = [_by_rows(v) for v in inputs]
+    M, N = op.shape([v.shape for v in inputs])
+    outputs = []
+    for k, output_type in enumerate(op.output_types):
+        axis = op.sums[k - len(op.stored)][1] if k >= len(op.stored) else "stored"
+        shape = {"stored": (M, N), 0: (N,), 1: (M,), None: ()}[axis]
+        outputs.append(
+            inputs[first + places[k]] if k in places else np.empty(shape, output_type.dtype)
+        )
+    table = np.array([_described(v) for v in (*inputs, *outputs)], np.int64)
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(driver(op.dtype))
+    if call(plan.ctypes.data, table.ctypes.data, None) != 0:
+        raise ValueError(WRONG_SHAPES)
+    return outputs
+
+
+def _by_rows(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    size = array.itemsize
+    if array.ndim == 0 or (array.strides[-1] == size and array.strides[0] % size == 0):
+        return array
+    return np.ascontiguousarray(array)
+
+
+def _described(array: np.ndarray) -> list[int]:
+    shape, strides = array.shape, array.strides
+    if array.ndim < 2:
+        shape, strides = (shape or (1,)) * 2, (strides or (0,)) * 2
+    return [array.ctypes.data, *shape, *strides]

@@ -1,0 +1,361 @@
+"""Matrix products take along what is done elementwise to their results.
+
+Before, a step of a layer with momentum, say::
+
+    p = dot(x, W)                   y = tanh(p + b)
+    g = dot(x.T, d)                 new_v = 0.9 * v - 0.1 * clip(g, -5, 5)
+    db = sum(d, axis=0)             new_W = W + new_v
+
+After::
+
+    y = FusedProducts{x W; tanh(i0 + i1)}(x, W, b)
+    new_v, new_W = FusedProducts{x.T d; ...}(x, d, v, W)
+
+Nothing is recognised: whatever elementwise graph stands behind a product becomes the Op's graph as
+it is, up to where something else than elementwise work begins. Sums over the results (a cost, the
+gradient of a bias) come out of the same pass. Two products that are added are one.
+
+A cluster of nodes can become one Op if no path leads out of it and back into it. It is grown from a
+product: first forward, to what is elementwise made of it; then backward, to what only the cluster
+needs. What the cluster would have to store, though another could make it of what is stored anyway,
+is left to the other.
+
+It is applied in Numba mode, where a function trains: it updates a matrix by something that is made
+of a product. ``mode.excluding("deeptutorial")`` leaves it out.
+"""
+
+from collections.abc import Iterable
+
+import pytensor.scalar as ps
+from pytensor.compile.mode import optdb
+from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.features import ReplaceValidate
+from pytensor.graph.fg import FunctionGraph, Output
+from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
+from pytensor.graph.traversal import ancestors
+from pytensor.graph.utils import InconsistencyError
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.type import TensorType
+from pytensor.tensor.variable import TensorVariable
+
+from deeptutorial.compile.kernels.epilogue import FLOATS, can_emit
+from deeptutorial.compile.ops.fused_products import FusedProducts
+from deeptutorial.compile.rewrites.patterns import transposed, updates_of
+
+__all__ = ["FuseProducts", "WriteOver"]
+
+
+class FuseProducts(GraphRewriter):
+    """Make each product, with what is elementwise made of it, a `FusedProducts`."""
+
+    def apply(self, fgraph: FunctionGraph):
+        if not _trains(fgraph):
+            return
+        for is_seed in (_is_product, _is_sum_of_elementwise):
+            for node in fgraph.toposort():
+                if node in fgraph.apply_nodes and is_seed(node):
+                    seed = node if is_seed is _is_product else node.inputs[0].owner
+                    self._fuse(fgraph, _Cluster(fgraph, seed))
+
+    def _fuse(self, fgraph: FunctionGraph, cluster: "_Cluster"):
+        old, new = cluster.replacement()
+        for before, after in zip(old, new, strict=True):
+            copy_stack_trace(before, after)
+        fgraph.replace_all_validate(
+            list(zip(old, new, strict=True)), reason="fuse_products"
+        )
+
+
+def _trains(fgraph: FunctionGraph) -> bool:
+    """Tell whether a function updates a matrix by something that is made of a product."""
+    new_matrices = [
+        new for old, new in updates_of(fgraph).items()
+        if getattr(new, "ndim", 0) == 2 and new is not old
+    ]  # fmt: skip
+    return any(v.owner is not None and _is_product(v.owner) for v in ancestors(new_matrices))
+
+
+def _is_product(node: Apply) -> bool:
+    if not isinstance(node.op, Dot):
+        return False
+    a, b = node.inputs
+    return a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.dtype in FLOATS
+
+
+def _is_elementwise(node: Apply | None, space: tuple[bool, ...]) -> bool:
+    """Tell whether a node works on each number of matrices of this (broadcasting) shape."""
+    return (
+        node is not None
+        and isinstance(node.op, Elemwise)
+        and all(v.type.broadcastable == space for v in node.outputs)
+        and len(node.outputs) == 1
+        and can_emit(
+            node.op.scalar_op, [v.dtype for v in node.inputs], [v.dtype for v in node.outputs]
+        )
+    )
+
+
+def _axis_of_sum(node: Apply) -> int | None | str:
+    """Return the axis of a sum over a matrix, None for both; "no" for another node."""
+    if not isinstance(node.op, Sum) or node.inputs[0].ndim != 2:
+        return "no"
+    if node.inputs[0].dtype not in FLOATS or node.outputs[0].dtype != node.inputs[0].dtype:
+        return "no"
+    axis = node.op.axis
+    return None if axis is None or len(axis) == 2 else axis[0]
+
+
+def _is_sum_of_elementwise(node: Apply) -> bool:
+    source = node.inputs[0].owner if len(node.inputs) == 1 else None
+    return (
+        _axis_of_sum(node) != "no"
+        and source is not None
+        and _is_elementwise(source, source.outputs[0].type.broadcastable)
+    )
+
+
+class _Cluster:
+    """Nodes that become one Op."""
+
+    def __init__(self, fgraph: FunctionGraph, seed: Apply):
+        self.fgraph, self.space = fgraph, seed.outputs[0].type.broadcastable
+        self.dtype = seed.outputs[0].dtype
+        self.place = {node: k for k, node in enumerate(fgraph.toposort())}
+        self.nodes = {seed}
+        while self._grow_forward():
+            pass
+        while self._grow_backward():
+            pass
+        while self._leave_to_others():
+            pass
+
+    # -- which nodes
+
+    def _takes(self, node: Apply | None) -> bool:
+        if node is None or node in self.nodes:
+            return False
+        if any(v.dtype in FLOATS and v.dtype != self.dtype for v in (*node.inputs, *node.outputs)):
+            return False
+        if _is_product(node):
+            return node.outputs[0].type.broadcastable == self.space
+        return _is_elementwise(node, self.space)
+
+    def _clients(self, variable: Variable) -> list[Apply]:
+        return [client for client, _ in self.fgraph.clients.get(variable, ())]
+
+    def _outside(self, nodes: Iterable[Apply]) -> list[Variable]:
+        return [v for node in nodes for v in node.inputs if v.owner not in self.nodes]
+
+    def _grow_forward(self) -> bool:
+        """Add one node that is elementwise made of the cluster."""
+        reached = {c for n in self.nodes for v in n.outputs for c in self._clients(v)}
+        for node in sorted((n for n in reached if n in self.place), key=self.place.get):
+            if self._takes(node) and not _is_product(node):
+                if not self._depend_on_cluster(self._outside([node])):
+                    self.nodes.add(node)
+                    return True
+        return False
+
+    def _depend_on_cluster(self, variables: list[Variable]) -> bool:
+        earliest = min(self.place[node] for node in self.nodes)
+        pending, seen = [v.owner for v in variables if v.owner is not None], set()
+        while pending:
+            node = pending.pop()
+            if node in self.nodes:
+                return True
+            if node in seen or self.place[node] < earliest:
+                continue
+            seen.add(node)
+            pending.extend(v.owner for v in node.inputs if v.owner is not None)
+        return False
+
+    def _grow_backward(self) -> bool:
+        """Add one node that only the cluster needs."""
+        elementwise = {node for node in self.nodes if not _is_product(node)}
+        for variable in self._outside(elementwise):
+            node = variable.owner
+            if self._takes(node) and all(c in elementwise for c in self._clients(variable)):
+                self.nodes.add(node)
+                return True
+        return False
+
+    def _leave_to_others(self) -> bool:
+        """Take out a chain of nodes that need not be stored, if less is stored then."""
+        stored = self._stored()
+        for variable in stored:
+            users = self._clients(variable)
+            if not all(isinstance(u.op, Elemwise) for u in users) or _is_product(variable.owner):
+                continue
+            kept, trial = self.nodes, {variable.owner}
+            while True:
+                self.nodes = kept - trial
+                more = {
+                    v.owner for v in self._stored()
+                    if v not in stored and not _is_product(v.owner)
+                    and all(c in trial for c in self._clients(v))
+                }  # fmt: skip
+                if not more:
+                    break
+                trial |= more
+            if self.nodes and len(self._stored()) < len(stored):
+                return True
+            self.nodes = kept
+        return False
+
+    # -- what goes in and out
+
+    def _stored(self) -> list[TensorVariable]:
+        """Return what the cluster makes and others need as a matrix, not only its sums."""
+        return [
+            v for node in self._sorted() for v in node.outputs
+            if any(c not in self.nodes and self._sum_axis(c) == "no" for c in self._clients(v))
+        ]  # fmt: skip
+
+    def _sum_axis(self, client: Apply):
+        return "no" if isinstance(client.op, Output) else _axis_of_sum(client)
+
+    def _sums(self) -> list[tuple[TensorVariable, int | None, TensorVariable]]:
+        return [
+            (v, self._sum_axis(c), c.outputs[0])
+            for node in self._sorted() for v in node.outputs for c in self._clients(v)
+            if c not in self.nodes and self._sum_axis(c) != "no"
+        ]  # fmt: skip
+
+    def _sorted(self) -> list[Apply]:
+        return sorted(self.nodes, key=self.place.get)
+
+    def replacement(self) -> tuple[list[Variable], list[Variable]]:
+        """Return what the cluster makes for others, and the outputs of one Op instead."""
+        scalars, products, operands = self._scalar_products()
+        n_results = len({result for _, result in products})
+        inputs, roles, graph_inputs = [], [], []
+        for node in self._sorted():
+            if node in self._summed_up or _is_product(node):
+                continue
+            for v in node.inputs:
+                if v in scalars:
+                    continue
+                if isinstance(v, Constant) and v.data.size == 1:
+                    scalars[v] = ps.constant(v.data.reshape(()).astype(v.dtype), dtype=v.dtype)
+                    continue
+                role, source = self._role(v)
+                scalars[v] = ps.get_scalar_type(v.dtype)()
+                inputs.append(source)
+                roles.append(role)
+                graph_inputs.append(scalars[v])
+            scalars[node.outputs[0]] = _scalar_node(node.op.scalar_op, [scalars[v] for v in node.inputs])
+        stored, sums = self._stored(), self._sums()
+        outputs = list(dict.fromkeys([*stored, *(v for v, _, _ in sums)]))
+        replaced = [*stored, *(total for _, _, total in sums)]
+        results = {}
+        for kind_and_result, v in zip(products, self._results, strict=True):
+            results.setdefault(kind_and_result[1], scalars[v])
+        op = FusedProducts(
+            products,
+            [*(results[r] for r in range(n_results)), *graph_inputs],
+            [scalars[v] for v in outputs],
+            roles,
+            [outputs.index(v) for v in stored],
+            [(outputs.index(v), axis) for v, axis, _ in sums],
+            [v.type for v in replaced],
+        )
+        return replaced, op(*operands, *inputs, return_list=True)
+
+    def _scalar_products(self):
+        """Give each product its place; those that are only added to each other share one."""
+        scalars, products, operands = {}, [], []
+        self._results, self._summed_up = [], set()
+        nodes = [node for node in self._sorted() if _is_product(node)]
+        group = {}
+        for node in self._sorted():
+            added = [v for v in node.inputs if v.owner in nodes]
+            if (
+                isinstance(node.op, Elemwise)
+                and isinstance(node.op.scalar_op, ps.Add)
+                and len(added) == len(node.inputs) == len(set(added)) > 1
+                and all(self._clients(v) == [node] for v in added)
+                and sum(_factors(v.owner)[0] == "nt" for v in added) == 0
+            ):
+                self._summed_up.add(node)
+                for v in added:
+                    group[v.owner] = node.outputs[0]
+        places = {}
+        for node in nodes:
+            result = group.get(node, node.outputs[0])
+            kind, a, b = _factors(node)
+            places.setdefault(result, len(places))
+            scalars.setdefault(result, ps.get_scalar_type(self.dtype)())
+            products.append((kind, places[result]))
+            operands += [a, b]
+            self._results.append(result)
+        return scalars, products, operands
+
+    def _role(self, v: TensorVariable) -> tuple[str, TensorVariable]:
+        """Return what an input has numbers for, and the input without the axes made for it."""
+        spread = tuple(b and not s for b, s in zip(v.type.broadcastable, self.space, strict=True))
+        role = {
+            (False, False): "full",
+            (True, False): "row",
+            (False, True): "column",
+            (True, True): "scalar",
+        }[spread]
+        order = {"row": ("x", 0), "column": (0, "x"), "scalar": ("x", "x")}.get(role)
+        node = v.owner
+        if node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == order:
+            return role, node.inputs[0]
+        return role, v
+
+
+def _factors(node: Apply) -> tuple[str, TensorVariable, TensorVariable]:
+    """Return the kind of a product and its factors as they are stored."""
+    a, b = node.inputs
+    if transposed(a) is not None:
+        return "tn", transposed(a), b
+    if transposed(b) is not None:
+        return "nt", a, transposed(b)
+    return "nn", a, b
+
+
+def _scalar_node(scalar_op: ps.ScalarOp, arguments: list[Variable]) -> Variable:
+    """Apply a scalar Op, a graph of several as these."""
+    if not isinstance(scalar_op, ps.Composite):
+        return scalar_op(*arguments)
+    known = dict(zip(scalar_op.fgraph.inputs, arguments, strict=True))
+    for node in scalar_op.fgraph.toposort():
+        known[node.outputs[0]] = _scalar_node(node.op, [known.get(v, v) for v in node.inputs])
+    return known[scalar_op.fgraph.outputs[0]]
+
+
+class WriteOver(GraphRewriter):
+    """Let new values of shared variables be written over the old ones, where nobody needs these."""
+
+    def add_requirements(self, fgraph: FunctionGraph):
+        fgraph.attach_feature(ReplaceValidate())
+
+    def apply(self, fgraph: FunctionGraph):
+        for old in updates_of(fgraph):
+            new = updates_of(fgraph)[old]
+            node = new.owner
+            if node is None or not isinstance(node.op, FusedProducts):
+                continue
+            op, output = node.op, node.outputs.index(new)
+            first = 2 * len(op.products)
+            if old in node.inputs[:first] or node.inputs.count(old) != 1 or old.type.dtype != new.dtype:
+                continue
+            place = node.inputs.index(old) - first
+            if output >= len(op.stored) or op.roles[place] != "full":
+                continue
+            written = op.written_over([*op.inplace, (output, place)])(*node.inputs, return_list=True)
+            try:
+                fgraph.replace_all_validate(
+                    list(zip(node.outputs, written, strict=True)), reason="write_over"
+                )
+            except InconsistencyError:
+                continue  # somebody still needs the old value
+
+
+assert TensorType  # placeholder
+# Behind PyTensor's work on single nodes, before it fuses what is left.
+optdb.register("fuse_products", FuseProducts(), "numba", "deeptutorial", position=48.9)
+optdb.register("write_over", WriteOver(), "numba", "inplace", "deeptutorial", position=50.95)

@@ -1,0 +1,375 @@
+"""Products that take their elementwise graph along: the same results, for whatever stands there."""
+
+import numpy as np
+import pytensor
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+import pytest
+from pytensor.compile.mode import Mode, predefined_modes
+from pytensor.link.basic import PerformLinker
+from pytensor.link.numba.linker import NumbaLinker
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.type import TensorType
+
+from deeptutorial.compile.kernels import threads
+from deeptutorial.compile.kernels.fused_products import run_in_python
+from deeptutorial.compile.ops.fused_products import FusedProducts
+
+SIZES = [0, 1, 2, 3, 5, 7, 13, 16, 17, 20, 31, 33, 64, 65, 100, 130, 192, 300, 513]
+TOLERANCE = {"float32": 2e-4, "float64": 1e-12}
+
+
+class NumbasRewritesInPython(PerformLinker):
+    """Runs what Numba would compile: the same graph, the same kernels, no compilation."""
+
+    required_rewrites = NumbaLinker.required_rewrites
+    incompatible_rewrites = NumbaLinker.incompatible_rewrites
+
+
+def quick_mode():
+    return Mode(NumbasRewritesInPython(), predefined_modes["NUMBA"].provided_optimizer)
+
+
+@pytest.fixture
+def set_threads():
+    """Return a function that sets how many threads may work; all is as before afterwards."""
+    limits = slice(threads._LIMIT, threads._LIMIT + 2)
+    before = threads._table[limits].copy()
+
+    def limit(n):
+        threads._table[limits] = n, 0
+
+    yield limit
+    threads._table[limits] = before
+
+
+# ---- the Op against NumPy
+
+
+def matrix(rng, rows, columns, dtype):
+    """Return a matrix, of zeros for the most part perhaps, and not always in C order."""
+    values = rng.normal(size=(rows, columns)).astype(dtype)
+    if rng.random() < 0.5:
+        values *= rng.random((rows, columns)) < 0.2
+    match rng.integers(5):
+        case 0:
+            values = np.asfortranarray(values)
+        case 1:
+            around = np.zeros((rows + 2, columns + 5), dtype)
+            around[1 : rows + 1, 2 : columns + 2] = values
+            values = around[1 : rows + 1, 2 : columns + 2]
+        case 2:
+            values = values[::-1]
+        case 3:
+            values.flags.writeable = False
+    return values
+
+
+class Problem:
+    """Random products with a graph behind them, and what NumPy makes of it in float64."""
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.dtype = dtype = ["float32", "float64"][seed % 2]
+        M, N = rng.choice(SIZES, 2)
+        kinds = [["nn", "nt", "tn"][rng.integers(3)] for _ in range(rng.choice([0, 1, 1, 1, 2, 3]))]
+        if rng.random() < 0.5:
+            kinds = kinds[:1] * len(kinds)
+        products, operands, results = [], [], []
+        for kind in kinds:
+            K = rng.choice(SIZES)
+            A = matrix(rng, *((K, M) if kind == "tn" else (M, K)), dtype)
+            B = matrix(rng, *((N, K) if kind == "nt" else (K, N)), dtype)
+            if rng.random() < 0.2 and B.size:
+                B = B.copy()
+                B.flat[rng.integers(B.size)] = [np.nan, np.inf][rng.integers(2)]
+            a, b = A.astype("float64"), B.astype("float64")
+            with np.errstate(invalid="ignore"):
+                product = {"nn": lambda: a @ b, "nt": lambda: a @ b.T, "tn": lambda: a.T @ b}[kind]()
+            added = results and kind != "nt" and "nt" not in kinds and rng.random() < 0.5
+            if added:
+                results[-1] = results[-1] + product
+            else:
+                results.append(product)
+            products.append((kind, len(results) - 1))
+            operands += [A, B]
+        roles = [["full", "row", "column", "scalar"][r] for r in rng.integers(4, size=rng.integers(4))]
+        if not kinds:
+            roles = ["full", *roles]
+        shapes = {"full": (M, N), "row": (N,), "column": (M,), "scalar": ()}
+        others = [
+            matrix(rng, M, N, dtype) if role == "full"
+            else rng.normal(size=2 * np.array(shapes[role], int)).astype(dtype)[::2] if shapes[role]
+            else np.array(rng.normal(), dtype)
+            for role in roles
+        ]  # fmt: skip
+        self.inputs = [*operands, *others]
+        spread = [
+            v.astype("float64")[:, None] if role == "column" else v.astype("float64")
+            for v, role in zip(others, roles, strict=True)
+        ]
+        scalars = [getattr(ps, dtype)() for _ in range(len(results) + len(roles))]
+        graph = [sum(scalars[1:], scalars[0])]
+        graph.append(ps.tanh(graph[0]) * scalars[0])
+        values = [*results, *spread]
+        with np.errstate(invalid="ignore"):
+            total = sum(values[1:], values[0]) + np.zeros((M, N))
+            whole = [total, np.tanh(total) * values[0]]
+        stored = [[0, 1], [1], []][rng.integers(3)]
+        sums = [(int(rng.integers(2)), [0, 1, None][rng.integers(3)]) for _ in range(3)]
+        shape_of = {0: (None,), 1: (None,), None: ()}
+        self.op = FusedProducts(
+            products,
+            scalars,
+            graph,
+            roles,
+            stored,
+            sums,
+            [TensorType(dtype, (None, None))] * len(stored)
+            + [TensorType(dtype, shape_of[axis]) for _, axis in sums],
+        )
+        with np.errstate(invalid="ignore"):
+            self.expected = [whole[o] for o in stored] + [whole[o].sum(axis) for o, axis in sums]
+        largest = [np.abs(np.where(np.isfinite(v), v, 0)).max(initial=1) for v in whole]
+        terms = {0: max(M, 1), 1: max(N, 1), None: max(M * N, 1)}
+        self.scale = [largest[o] for o in stored] + [largest[o] * terms[a] for o, a in sums]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_op_is_what_numpy_makes_of_it(seed, set_threads):
+    problem = Problem(seed)
+    before = [v.copy() for v in problem.inputs]
+    results = []
+    for n in (1, 2, 3, 9):
+        set_threads(n)
+        results.append(run_in_python(problem.op, problem.inputs))
+    for value, was in zip(problem.inputs, before, strict=True):
+        np.testing.assert_array_equal(value, was)
+    for got, expected, scale in zip(results[0], problem.expected, problem.scale, strict=True):
+        assert got.shape == expected.shape
+        np.testing.assert_array_equal(np.isfinite(got), np.isfinite(expected))
+        finite = np.isfinite(expected)
+        error = np.abs(got[finite] - expected[finite]).max(initial=0)
+        assert error <= TOLERANCE[problem.dtype] * scale
+    for others in results[1:]:  # no bit depends on the number of threads
+        for got, expected in zip(others, results[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    x, y, z = pt.dmatrices("x", "y", "z")
+    scalars = [ps.float64(), ps.float64()]
+    op = FusedProducts(
+        [("nn", 0)], scalars, [scalars[0] + scalars[1]], ["full"], [0], [], [x.type]
+    )
+    run = pytensor.function([x, y, z], op(x, y, z))
+    assert run(np.ones((2, 3)), np.ones((3, 4)), np.ones((2, 4))).tolist() == [[4] * 4] * 2
+    for shapes in ([(2, 3), (2, 4), (2, 4)], [(2, 3), (3, 4), (2, 5)], [(2, 3), (3, 4), (1, 4)]):
+        with pytest.raises(ValueError, match="do not fit"):
+            run(*(np.ones(shape) for shape in shapes))
+
+
+# ---- which graphs
+
+
+def descent(cost, params, rate=0.3):
+    gradients = pytensor.grad(cost, params)
+    return [(p, p - rate * g) for p, g in zip(params, gradients, strict=True)]
+
+
+class Perceptron:
+    """Two layers, and what trains them."""
+
+    def __init__(self, updates_of=descent, mode=None, outputs=lambda net: [net.cost]):
+        def draw(seed, *shape):
+            return np.random.default_rng(seed).normal(size=shape)
+
+        self.batch = [draw(8, 20, 30), draw(9, 20, 8)]
+        self.x, self.t = pt.dmatrices("x", "t")
+        self.W, self.b, self.U = (
+            pytensor.shared(draw(s, *shape) / 3) for s, shape in ((5, (30, 20)), (7, (20,)), (6, (20, 8)))
+        )
+        self.params = [self.W, self.b, self.U]
+        self.y = pt.tanh(pt.dot(self.x, self.W) + self.b)
+        self.cost = ((pt.dot(self.y, self.U) - self.t) ** 2).mean()
+        self.updates = updates_of(self.cost, self.params)
+        self.function = pytensor.function(
+            [self.x, self.t], outputs(self), updates=self.updates, mode=mode or quick_mode()
+        )
+
+    def train(self, steps=3):
+        outputs = [self.function(*self.batch) for _ in range(steps)]
+        return [*(o for out in outputs for o in out), *(v.get_value() for v, _ in self.updates)]
+
+    def fused(self):
+        return [n.op for n in self.function.maker.fgraph.apply_nodes if isinstance(n.op, FusedProducts)]
+
+
+def agrees(updates_of=descent, **options):
+    """Train with the rewrites and without; return the first."""
+    net = Perceptron(updates_of, **options)
+    plain = Perceptron(updates_of, mode=quick_mode().excluding("deeptutorial"), **options)
+    assert not plain.fused()
+    for got, expected in zip(net.train(), plain.train(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+    return net
+
+
+def test_a_perceptron_is_five_products():
+    """Two forward, one back, and two updates: W and U are read where they lie and written there."""
+    net = agrees()
+    assert len(net.fused()) == 5
+    assert [op.inplace for op in net.fused() if op.inplace] == [((0, 0),)] * 2
+    left = [type(n.op).__name__ for n in net.function.maker.fgraph.apply_nodes]
+    assert "Dot" not in left
+
+
+def momentum(cost, params):
+    updates = []
+    for p, g in zip(params, pytensor.grad(cost, params), strict=True):
+        v = pytensor.shared(np.zeros(p.get_value().shape))
+        new_v = 0.9 * v - 0.1 * pt.clip(g, -5, 5)
+        updates += [(v, new_v), (p, p + new_v)]
+    return updates
+
+
+def test_momentum_is_written_in_the_same_pass():
+    net = agrees(momentum)
+    assert len(net.fused()) == 5
+    assert sorted(len(op.inplace) for op in net.fused()) == [0, 0, 0, 2, 2]
+
+
+def never_heard_of(cost, params):
+    """An optimiser of nobody's: a step by the sign of a leaking sum of odd powers."""
+    updates = []
+    for p, g in zip(params, pytensor.grad(cost, params), strict=True):
+        m = pytensor.shared(np.full(p.get_value().shape, 0.01))
+        new_m = pt.switch(pt.abs(g) > 1e-3, 0.8 * m + g**3, pt.log1p(pt.exp(m)) - 0.69)
+        step = pt.sign(new_m) * pt.minimum(pt.sqrt(pt.abs(new_m)), 0.1) + 1e-4 * pt.sin(p)
+        updates += [(m, new_m), (p, pt.clip(p - step, -1, 1))]
+    return updates
+
+
+def test_an_optimiser_that_the_code_has_never_heard_of():
+    net = agrees(never_heard_of)
+    assert len(net.fused()) == 5
+    assert sorted(len(op.inplace) for op in net.fused()) == [0, 0, 0, 2, 2]
+
+
+class Bent(ps.UnaryScalarOp):
+    """A scalar Op of a user's own."""
+
+    def impl(self, x):
+        return x if x > 0 else 0.1 * x
+
+    def grad(self, inputs, gradients):
+        return [gradients[0] * ps.switch(ps.gt(inputs[0], 0), 1.0, 0.1)]
+
+
+bent = Elemwise(Bent(ps.upgrade_to_float, name="bent"))
+
+
+def test_a_users_own_scalar_op_stays_what_it_is():
+    def build(mode):
+        x = pt.dmatrix("x")
+        W = pytensor.shared(np.random.default_rng(1).normal(size=(6, 5)))
+        cost = (bent(pt.dot(x, W)) ** 2).sum()
+        return W, pytensor.function([x], cost, updates=descent(cost, [W], 0.01), mode=mode)
+
+    x = np.random.default_rng(2).normal(size=(7, 6))
+    (W, fused), (plain_W, plain) = (
+        build(mode) for mode in (quick_mode(), quick_mode().excluding("deeptutorial"))
+    )
+    for _ in range(3):
+        np.testing.assert_allclose(fused(x), plain(x))
+    np.testing.assert_allclose(W.get_value(), plain_W.get_value())
+    assert any(isinstance(n.op, FusedProducts) for n in fused.maker.fgraph.apply_nodes)
+
+
+def test_old_weights_that_are_asked_for_are_the_old_ones():
+    net = Perceptron(outputs=lambda net: [net.cost, net.W * 1])
+    before = net.W.get_value()
+    _, seen = net.function(*net.batch)
+    np.testing.assert_array_equal(seen, before)
+    assert not np.array_equal(net.W.get_value(), before)
+
+
+def test_another_variable_that_takes_the_old_weights_gets_the_old_ones():
+    def remembering(cost, params):
+        old = pytensor.shared(np.zeros((30, 20)))
+        return [*descent(cost, params), (old, params[0])]
+
+    net = agrees(remembering)
+    (old, _) = net.updates[-1]
+    before = net.W.get_value()
+    net.function(*net.batch)
+    np.testing.assert_array_equal(old.get_value(), before)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        lambda net: [net.cost, *pytensor.grad(net.cost, net.params)],
+        lambda net: [net.cost, pt.dot(net.x, net.W), net.y],
+        lambda net: [net.cost, pt.dot(net.x, net.W).sum(axis=0), net.y.max()],
+        lambda net: [net.cost, pt.sqrt(sum((g**2).sum() for g in pytensor.grad(net.cost, net.params)))],
+    ],
+    ids=["gradients", "products", "sums of products", "norm"],
+)
+def test_what_is_asked_for_besides(outputs):
+    agrees(outputs=outputs)
+
+
+def test_gradients_scaled_by_their_norm():
+    """The update needs all of the gradient before any of it."""
+
+    def scaled(cost, params):
+        gradients = pytensor.grad(cost, params)
+        norm = pt.sqrt(sum((g**2).sum() for g in gradients))
+        return [
+            (p, p - 0.1 * g * pt.minimum(1, 0.5 / norm))
+            for p, g in zip(params, gradients, strict=True)
+        ]
+
+    agrees(scaled)
+
+
+def test_functions_that_do_not_train_are_left_alone():
+    x, W = pt.dmatrices("x", "W")
+    counter = pytensor.shared(0)
+    for updates in ([], [(counter, counter + 1)]):
+        function = pytensor.function([x, W], pt.tanh(pt.dot(x, W)), updates=updates, mode=quick_mode())
+        assert not any(isinstance(n.op, FusedProducts) for n in function.maker.fgraph.apply_nodes)
+
+
+# ---- through Numba
+
+
+@pytest.mark.parametrize("updates_of", [descent, momentum, never_heard_of])
+def test_numba_makes_the_same_of_it(updates_of):
+    compiled = Perceptron(updates_of, mode=predefined_modes["NUMBA"])
+    assert len(compiled.fused()) == 5
+    for got, expected in zip(compiled.train(), Perceptron(updates_of).train(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arrays_of_all_layouts_through_numba(dtype):
+    """Inputs in Fortran's order, cut out, reversed and read-only, and shared values that are these."""
+    rng = np.random.default_rng(3)
+    x = pt.matrix("x", dtype=dtype)
+    arrays = [matrix(np.random.default_rng(k), 21, 34, dtype) for k in range(12)]
+
+    def build(mode):
+        W = pytensor.shared(np.asfortranarray(rng.normal(size=(34, 19)).astype(dtype) * 0), borrow=True)
+        cost = ((pt.dot(x, W) - 1) ** 2).sum()
+        return W, pytensor.function([x], cost, updates=descent(cost, [W], np.asarray(1e-3, dtype)), mode=mode)
+
+    (W, compiled), (plain_W, plain) = (
+        build(mode) for mode in (predefined_modes["NUMBA"], quick_mode().excluding("deeptutorial"))
+    )
+    for array in arrays:
+        was = array.copy()
+        np.testing.assert_allclose(compiled(array), plain(array), rtol=1e-4)
+        np.testing.assert_array_equal(array, was)
+    np.testing.assert_allclose(W.get_value(), plain_W.get_value(), rtol=1e-3, atol=1e-5)
