@@ -10,8 +10,7 @@ import pytest
 from benchmarks import variants
 from benchmarks.measure import Measurement
 from benchmarks.peers import VARIANTS, missing_packages
-from benchmarks.peers.variants import ROWS, plain_classes
-from benchmarks.peers.variants.pytensor_rows import OPTIONS
+from benchmarks.peers.variants import ROWS, plain_classes, pytensor_rows
 from benchmarks.setting import Setting
 
 N_VISIBLE = 12
@@ -61,6 +60,18 @@ def test_pytensor_trains_alike_with_and_without_this_project(row, costs):
     np.testing.assert_allclose(costs("jax_scan", row), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("row", "constant", "value"), [("clip", "CLIP", 0.05), ("epsilon", "LOG_EPSILON", 0.1)]
+)
+def test_what_costs_do_not_show_is_done(row, constant, value, costs, monkeypatch):
+    """As small as the benchmark has them, these two change no cost by as much as it looks at."""
+    unchanged = costs("plain_pytensor", "nothing")
+    monkeypatch.setattr(pytensor_rows, constant, value)
+    expected = costs("plain_pytensor", row)
+    assert abs(expected / unchanged - 1).max() > 1e-3
+    np.testing.assert_allclose(costs("deeptutorial", row), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_jax_and_pytorch_train_alike(row, costs):
     np.testing.assert_allclose(costs("jax_scan", row), costs("pytorch_eager", row), rtol=1e-5)
@@ -91,7 +102,7 @@ def pytorch_noise(row, x, level):
 
 
 def plain_noise(row, x, level):
-    corruption = OPTIONS.get(row, {}).get("corruption", "masking")
+    corruption = pytensor_rows.OPTIONS.get(row, {}).get("corruption", "masking")
     with pytensor.config.change_flags(floatX="float32"):
         streams = plain_classes.RandomStreams(0)
         W, bhid, bvis = pt.matrix(), pt.vector(), pt.vector()
