@@ -39,6 +39,11 @@ class Setting:
         Length of a timed stretch. None is an epoch, or less where that would be more than 2500
         minibatches (fewer of more than 500 hidden units).
     device : {"cpu", "cuda"}
+    row : str
+        What is changed in the step, a name of `benchmarks.peers.variants.ROWS`; only the
+        implementations there know of it.
+    labels : str
+        A ``.npy`` file with the training set's labels, for the rows that need them.
     """
 
     batch_size: int = 20
@@ -49,8 +54,12 @@ class Setting:
     threads: int = field(default_factory=usable_cpus)
     epochs: float | None = None
     device: str = "cpu"
+    row: str = "nothing"
+    labels: str = ""
 
     def __str__(self) -> str:
+        if self.row != "nothing":
+            return f"{self.row}, batch {self.batch_size}, {self.n_hidden} hidden units"
         return (
             f"batch {self.batch_size}, {self.n_hidden} hidden units, "
             f"{100 * self.corruption_level:g} % masking"

@@ -24,6 +24,7 @@ __all__ = [
     "BACKENDS",
     "PEERS",
     "THIS_PROJECT",
+    "VARIANTS",
     "Peer",
     "Train",
     "missing_packages",
@@ -62,7 +63,13 @@ BACKENDS = {
 }
 """What `benchmarks.gpu` measures besides."""
 
-ALL_PEERS = PEERS | BACKENDS
+VARIANTS = {
+    f"variants.{name}": PEERS[name]
+    for name in (THIS_PROJECT, "plain_pytensor", "pytorch_eager", "pytorch_compiled", "jax_scan")
+}
+"""What `benchmarks.variants` measures, instead."""
+
+ALL_PEERS = PEERS | BACKENDS | VARIANTS
 
 
 def missing_packages(name: str) -> list[str]:

@@ -55,8 +55,14 @@ def expected_costs(train_x):
     return np.array(costs)
 
 
-# The first trains nothing, the next two take long to compile, and the last one needs a GPU.
-NOT_TRAINED_HERE = ("matrix_products", "pytorch_compiled", "deeptutorial_c", "pytorch_graph")
+# The first trains nothing, the next three take long to compile, and the last one needs a GPU.
+NOT_TRAINED_HERE = (
+    "matrix_products",
+    "pytorch_compiled",
+    "variants.pytorch_compiled",
+    "deeptutorial_c",
+    "pytorch_graph",
+)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_PEERS if name not in NOT_TRAINED_HERE])
