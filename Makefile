@@ -1,7 +1,8 @@
 # make run    sets up .venv where there is none, and trains: python dA.py
 # make test   sets up .venv where there is none, and runs the tests
 # make lint   checks style and layout
-# make drill  kills runs, fills disks, breaks files: prints what was survived; takes minutes
+# make drill  kills runs, fills disks, breaks files, compiles 2000 random functions with and without
+#             the rewrites: prints what was survived; takes half an hour
 # make docs   builds the reading companion, build/docs/html/index.html (extra .[docs])
 # make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
 #
@@ -27,6 +28,7 @@ lint: $(VENV)/.installed
 drill: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.faults.drill $(ARGS)
 	$(VENV)/bin/python -m tests.faults.bad_inputs
+	$(VENV)/bin/python -m tests.compile.random_graphs --count 2000
 
 docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
