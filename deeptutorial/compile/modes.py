@@ -3,10 +3,20 @@
 from pytensor.compile.mode import Mode, get_default_mode
 from pytensor.link.numba.linker import NumbaLinker
 
-__all__ = ["layer_step_mode"]
+from deeptutorial.compile.numba_linker import QuickNumbaLinker
+
+__all__ = ["layer_step_mode", "quick_mode"]
+
+
+def quick_mode(mode: Mode | None = None) -> Mode:
+    """Return a mode, by default the default one, that compiles faster where it is for Numba."""
+    mode = get_default_mode() if mode is None else mode
+    if type(mode.linker) is NumbaLinker:
+        return Mode(QuickNumbaLinker(), mode.provided_optimizer)
+    return mode
 
 
 def layer_step_mode() -> Mode:
-    """Return the default mode, with the rewrite `layer_step` where it is for that backend."""
-    mode = get_default_mode()
+    """Return `quick_mode()`, with the rewrite `layer_step` where it is for that backend."""
+    mode = quick_mode()
     return mode.including("layer_step") if isinstance(mode.linker, NumbaLinker) else mode

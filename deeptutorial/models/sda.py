@@ -13,7 +13,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.modes import layer_step_mode
+from deeptutorial.compile.modes import layer_step_mode, quick_mode
 from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
     checked_number,
@@ -265,6 +265,7 @@ class SdA:
                 cost,
                 updates=updates,
                 givens={x: rows[batch]},
+                mode=quick_mode(),
                 name=f"pretrain_layer_{i}",
             )
             pretrain_fns.append(PretrainingFunction(step))
