@@ -14,6 +14,7 @@ import scipy
 from pytensor.compile.mode import Mode, predefined_modes
 
 from deeptutorial.compile.collected_calls import finish_calls
+from deeptutorial.compile.modes import quick_mode
 
 __all__ = ["BACKENDS", "BackendError", "use"]
 
@@ -66,7 +67,7 @@ def use(backend: str = "numba", device: str = "auto") -> str:
 
 def _numba(device: str) -> tuple[Mode, str]:
     _refuse_gpu("numba", device)
-    return predefined_modes["NUMBA"], f"Numba {version('numba')} on the CPU"
+    return quick_mode(predefined_modes["NUMBA"]), f"Numba {version('numba')} on the CPU"
 
 
 def _c(device: str) -> tuple[Mode, str]:

@@ -1,0 +1,199 @@
+"""A linker for PyTensor's Numba backend that takes less time to compile the same functions.
+
+PyTensor has Numba compile a function in layers: each Op, a wrapper around each Op, under which it
+is kept on disk, the function that calls the wrappers, and a wrapper around that. In each layer LLVM
+works through all the code of the layers below again. Here there are no wrappers, and only the whole
+function is kept on disk.
+
+A few Ops are replaced, too, whose implementations take seconds to compile, since they reduce, fill
+and index in every way that NumPy can, and put together messages of errors. What takes their place
+does the same arithmetic in the same order, for matrices only.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from weakref import WeakValueDictionary
+
+import numpy as np
+from pytensor import config
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.op import Op
+from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
+from pytensor.link.numba.dispatch import basic
+from pytensor.link.numba.linker import NumbaLinker
+from pytensor.scalar.basic import Add, Maximum
+from pytensor.tensor.basic import Alloc
+from pytensor.tensor.elemwise import CAReduce
+from pytensor.tensor.math import Argmax
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
+
+__all__ = ["QuickNumbaLinker"]
+
+_VERSION = "quick 1"
+"""To be changed with what is below, since compiled functions are kept on disk."""
+
+
+class QuickNumbaLinker(NumbaLinker):
+    """Has Numba compile the Ops and the function that calls them, and nothing else."""
+
+    def fgraph_convert(self, fgraph: FunctionGraph, **kwargs) -> tuple[Callable, str | None]:
+        """Return what Numba is to compile, and what it is kept on disk by."""
+        with _own_implementations():
+            function, key = basic.numba_funcify_and_cache_key(fgraph, **kwargs)
+        if not config.numba__cache:
+            key = None
+        if key is not None:
+            # The name of its file, a temporary one, is part of what Numba looks for on disk.
+            plain = function.py_func
+            plain.__code__ = plain.__code__.replace(co_filename="<string>")
+            CACHED_SRC_FUNCTIONS[plain] = f"{key} {_VERSION} {config.numba__fastmath}"
+        return function, key
+
+    def jit_compile(self, fn_and_cache: tuple[Callable, str | None]) -> Callable:
+        """Let Numba compile it, at the first call."""
+        function, key = fn_and_cache
+        return basic.numba_njit(
+            function.py_func, final_function=True, no_cfunc_wrapper=True, cache=key is not None
+        )
+
+
+@contextmanager
+def _own_implementations() -> Iterator[None]:
+    """Let graphs be converted with what `_implementation` returns, those within Ops too."""
+    original = basic.numba_funcify_ensure_cache
+    basic.numba_funcify_ensure_cache = _implementation
+    try:
+        yield
+    finally:
+        basic.numba_funcify_ensure_cache = original
+
+
+_implementations: WeakValueDictionary = WeakValueDictionary()
+"""Those in use: what two functions have in common is compiled once."""
+
+
+def _implementation(op: Op, node: Apply, **kwargs) -> tuple[Callable, str | None]:
+    """Return a function for Numba that does what an Op does, and a key that tells it from others.
+
+    As with PyTensor's, the key does not tell for which types of inputs the function is.
+    """
+    source = _simple_source(op, node)
+    if source is None:
+        function, key = basic.numba_funcify_and_cache_key(op, node=node, **kwargs)
+    else:
+        plain = compile_numba_function_src(
+            source, "implementation", {"np": np, "__name__": __name__}
+        )
+        function = basic.numba_njit(plain)
+        key = sha256(f"{_VERSION} {source}".encode()).hexdigest()
+    if key is not None:
+        form = (key, config.numba__fastmath, *map(_form, node.inputs))
+        function = _implementations.setdefault(form, function)
+    return function, key
+
+
+def _form(variable: Variable) -> tuple:
+    type = variable.type
+    return getattr(type, "dtype", type), getattr(type, "ndim", None)
+
+
+def _simple_source(op: Op, node: Apply) -> str | None:
+    """Return the source of an implementation for matrices; None where PyTensor's is needed."""
+    ndims = [getattr(v.type, "ndim", None) for v in node.inputs]
+    match op:
+        case CAReduce(scalar_op=Add() | Maximum(), axis=(axis,)) if ndims == [2]:
+            return _reduction(op, node, axis)
+        case Argmax(axis=(1,)) if ndims == [2]:
+            return ARGMAX
+        case Alloc() if len(ndims) > 1 and all(node.inputs[0].type.broadcastable):
+            sizes = [f"size_{i}" for i in range(len(ndims) - 1)]
+            shape = "".join(f"{size}.item(), " for size in sizes)
+            return FILL.format(sizes=", ".join(sizes), shape=shape)
+        case AdvancedSubtensor(idx_list=(0, 1)) if _places_are_vectors(node):
+            return PICK
+        case AdvancedIncSubtensor(idx_list=(0, 1), ignore_duplicates=False) if (
+            _places_are_vectors(node) and ndims[1] < 2
+        ):
+            return PLACE.format(
+                x="x" if op.inplace else "x.copy()",
+                y=("y.item()", "y[k if y.size > 1 else 0]")[ndims[1]],
+                fits=("", " or y.size not in (1, n)")[ndims[1]],
+                move="=" if op.set_instead_of_inc else "+=",
+            )
+    return None
+
+
+def _places_are_vectors(node: Apply) -> bool:
+    """Tell whether entries of a matrix are asked for by vectors of their rows and columns."""
+    x, rows, columns = (node.inputs[i].type for i in (0, -2, -1))
+    return (x.ndim, rows.ndim, columns.ndim) == (2, 1, 1) and "bool" not in (
+        rows.dtype,
+        columns.dtype,
+    )
+
+
+def _reduction(op: CAReduce, node: Apply, axis: int) -> str | None:
+    (dtype,) = {v.type.dtype for v in node.outputs}
+    acc_dtype = op.acc_dtype or dtype
+    if not dtype.startswith("float") or not acc_dtype.startswith("float"):
+        return None
+    place, entry = ("res[j]", "res[i]")[axis], "x[i, j]"
+    if isinstance(op.scalar_op, Add):
+        identity, move = "0", f"{place} += {entry}"
+    else:
+        identity, move = "-np.inf", f"if {place} < {entry}: {place} = {entry}"
+    return REDUCE.format(
+        kept=1 - axis,
+        identity=identity,
+        acc_dtype=acc_dtype,
+        move=move,
+        cast="" if acc_dtype == dtype else f".astype(np.{dtype})",
+    )
+
+
+REDUCE = """
+def implementation(x):
+    res = np.full(x.shape[{kept}], np.{acc_dtype}({identity}), np.{acc_dtype})
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            {move}
+    return res{cast}
+"""
+
+ARGMAX = """
+def implementation(x):
+    res = np.empty(x.shape[0], np.int64)
+    for i in range(x.shape[0]):
+        res[i] = np.argmax(x[i])
+    return res
+"""
+
+FILL = """
+def implementation(value, {sizes}):
+    return np.full(({shape}), value.item())
+"""
+
+PICK = """
+def implementation(x, rows, columns):
+    n = columns.size if rows.size == 1 else rows.size
+    if columns.size not in (1, n):
+        raise ValueError("shape mismatch: the row and column indices do not fit together")
+    res = np.empty(n, x.dtype)
+    for k in range(n):
+        res[k] = x[rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]]
+    return res
+"""
+
+PLACE = """
+def implementation(x, y, rows, columns):
+    x = {x}
+    n = columns.size if rows.size == 1 else rows.size
+    if columns.size not in (1, n){fits}:
+        raise ValueError("shape mismatch: the indices and the values do not fit together")
+    for k in range(n):
+        i, j = rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]
+        x[i, j] {move} {y}
+    return x
+"""
