@@ -30,7 +30,7 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import SpecifyShape
 
 from deeptutorial import HiddenLayer, dA
-from deeptutorial.compile.modes import layer_step_mode
+from deeptutorial.compile.backends.numba.modes import layer_step_mode
 
 GRAPHS = Path(__file__).parent / "graphs"
 INFIX = {"add": "+", "sub": "−", "mul": "·", "true_div": "/"}

@@ -1,7 +1,7 @@
 """What happens to a graph on its way to fast code; importing this registers it with PyTensor."""
 
-from deeptutorial.compile import numba_ops
 from deeptutorial.compile.backends import BACKENDS, BackendError, use
+from deeptutorial.compile.backends.numba import dispatch
 from deeptutorial.compile.rewrites import (
     coin_flips_size,
     denoising_step,
@@ -15,9 +15,9 @@ __all__ = [
     "BackendError",
     "coin_flips_size",
     "denoising_step",
+    "dispatch",
     "fused_products",
     "minibatch_slice",
-    "numba_ops",
     "shape_asserts",
     "use",
 ]

@@ -13,7 +13,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.modes import quick_mode
+from deeptutorial.compile.backends.numba.modes import quick_mode
 from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
     checked_number,
@@ -346,7 +346,7 @@ class SdA:
                 [index],
                 self.errors,
                 givens=on_minibatches_of(part),
-                    name=name,
+                name=name,
             )
             for name, part in zip(("valid", "test"), datasets[1:], strict=True)
         )

@@ -334,11 +334,11 @@ def test_too_little_memory_on_the_device(backend, monkeypatch):
     if backend == "jax":
         from jax.errors import JaxRuntimeError as OutOfMemoryError
 
-        translation = "deeptutorial.compile.jax_linker.jax_funcify"
+        translation = "deeptutorial.compile.backends.jax.linker.jax_funcify"
     else:
         from torch import OutOfMemoryError
 
-        translation = "deeptutorial.compile.pytorch_linker.fgraph_to_python"
+        translation = "deeptutorial.compile.backends.pytorch.linker.fgraph_to_python"
 
     def fail(*_):
         raise OutOfMemoryError("RESOURCE_EXHAUSTED: asked for 3 TB\nand more")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 STEPS = """
 import hashlib, numpy
-from deeptutorial.compile.kernels import denoising_step
+from deeptutorial.compile.backends.numba.kernels import denoising_step
 denoising_step.load("float32")
 rng = numpy.random.default_rng(0)
 digest = hashlib.sha256()

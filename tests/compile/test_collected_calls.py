@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from deeptutorial.compile import collected_calls
-from deeptutorial.compile.collected_calls import CallCollector, finish_calls, settled
+from deeptutorial.compile.backends.jax import collected_calls
+from deeptutorial.compile.backends.jax.collected_calls import CallCollector, finish_calls, settled
 
 
 class Counter:

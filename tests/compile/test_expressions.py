@@ -8,9 +8,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from deeptutorial.compile import formulas
-from deeptutorial.compile.expressions import elementwise_leaves, formula, value_at
-from deeptutorial.compile.formulas import UNKNOWN, Formula, agree
+from deeptutorial.compile.rewrites import formulas
+from deeptutorial.compile.rewrites.expressions import elementwise_leaves, formula, value_at
+from deeptutorial.compile.rewrites.formulas import UNKNOWN, Formula, agree
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.type import TensorType
 
-from deeptutorial.compile.kernels import threads
-from deeptutorial.compile.kernels.fused_products import run_in_python
+from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.fused_products import run_in_python
 from deeptutorial.compile.ops.fused_products import FusedProducts
 
 SIZES = [0, 1, 2, 3, 5, 7, 13, 16, 17, 20, 31, 33, 64, 65, 100, 130, 192, 300, 513]
@@ -85,7 +85,9 @@ class Problem:
                 B.flat[rng.integers(B.size)] = [np.nan, np.inf][rng.integers(2)]
             a, b = A.astype("float64"), B.astype("float64")
             with np.errstate(invalid="ignore"):
-                product = {"nn": lambda: a @ b, "nt": lambda: a @ b.T, "tn": lambda: a.T @ b}[kind]()
+                product = {"nn": lambda: a @ b, "nt": lambda: a @ b.T, "tn": lambda: a.T @ b}[
+                    kind
+                ]()
             added = results and kind != "nt" and "nt" not in kinds and rng.random() < 0.5
             if added:
                 results[-1] = results[-1] + product
@@ -93,7 +95,9 @@ class Problem:
                 results.append(product)
             products.append((kind, len(results) - 1))
             operands += [A, B]
-        roles = [["full", "row", "column", "scalar"][r] for r in rng.integers(4, size=rng.integers(4))]
+        roles = [
+            ["full", "row", "column", "scalar"][r] for r in rng.integers(4, size=rng.integers(4))
+        ]
         if not kinds:
             roles = ["full", *roles]
         shapes = {"full": (M, N), "row": (N,), "column": (M,), "scalar": ()}
@@ -159,9 +163,7 @@ def test_op_is_what_numpy_makes_of_it(seed, set_threads):
 def test_shapes_that_do_not_fit_are_refused():
     x, y, z = pt.dmatrices("x", "y", "z")
     scalars = [ps.float64(), ps.float64()]
-    op = FusedProducts(
-        [("nn", 0)], scalars, [scalars[0] + scalars[1]], ["full"], [0], [], [x.type]
-    )
+    op = FusedProducts([("nn", 0)], scalars, [scalars[0] + scalars[1]], ["full"], [0], [], [x.type])
     run = pytensor.function([x, y, z], op(x, y, z))
     assert run(np.ones((2, 3)), np.ones((3, 4)), np.ones((2, 4))).tolist() == [[4] * 4] * 2
     for shapes in ([(2, 3), (2, 4), (2, 4)], [(2, 3), (3, 4), (2, 5)], [(2, 3), (3, 4), (1, 4)]):
@@ -187,7 +189,8 @@ class Perceptron:
         self.batch = [draw(8, 20, 30), draw(9, 20, 8)]
         self.x, self.t = pt.dmatrices("x", "t")
         self.W, self.b, self.U = (
-            pytensor.shared(draw(s, *shape) / 3) for s, shape in ((5, (30, 20)), (7, (20,)), (6, (20, 8)))
+            pytensor.shared(draw(s, *shape) / 3)
+            for s, shape in ((5, (30, 20)), (7, (20,)), (6, (20, 8)))
         )
         self.params = [self.W, self.b, self.U]
         self.y = pt.tanh(pt.dot(self.x, self.W) + self.b)
@@ -202,7 +205,9 @@ class Perceptron:
         return [*(o for out in outputs for o in out), *(v.get_value() for v, _ in self.updates)]
 
     def fused(self):
-        return [n.op for n in self.function.maker.fgraph.apply_nodes if isinstance(n.op, FusedProducts)]
+        return [
+            n.op for n in self.function.maker.fgraph.apply_nodes if isinstance(n.op, FusedProducts)
+        ]
 
 
 def agrees(updates_of=descent, **options):
@@ -312,7 +317,10 @@ def test_another_variable_that_takes_the_old_weights_gets_the_old_ones():
         lambda net: [net.cost, *pytensor.grad(net.cost, net.params)],
         lambda net: [net.cost, pt.dot(net.x, net.W), net.y],
         lambda net: [net.cost, pt.dot(net.x, net.W).sum(axis=0), net.y.max()],
-        lambda net: [net.cost, pt.sqrt(sum((g**2).sum() for g in pytensor.grad(net.cost, net.params)))],
+        lambda net: [
+            net.cost,
+            pt.sqrt(sum((g**2).sum() for g in pytensor.grad(net.cost, net.params))),
+        ],
     ],
     ids=["gradients", "products", "sums of products", "norm"],
 )
@@ -338,7 +346,9 @@ def test_functions_that_do_not_train_are_left_alone():
     x, W = pt.dmatrices("x", "W")
     counter = pytensor.shared(0)
     for updates in ([], [(counter, counter + 1)]):
-        function = pytensor.function([x, W], pt.tanh(pt.dot(x, W)), updates=updates, mode=quick_mode())
+        function = pytensor.function(
+            [x, W], pt.tanh(pt.dot(x, W)), updates=updates, mode=quick_mode()
+        )
         assert not any(isinstance(n.op, FusedProducts) for n in function.maker.fgraph.apply_nodes)
 
 
@@ -361,9 +371,13 @@ def test_arrays_of_all_layouts_through_numba(dtype):
     arrays = [matrix(np.random.default_rng(k), 21, 34, dtype) for k in range(12)]
 
     def build(mode):
-        W = pytensor.shared(np.asfortranarray(rng.normal(size=(34, 19)).astype(dtype) * 0), borrow=True)
+        W = pytensor.shared(
+            np.asfortranarray(rng.normal(size=(34, 19)).astype(dtype) * 0), borrow=True
+        )
         cost = ((pt.dot(x, W) - 1) ** 2).sum()
-        return W, pytensor.function([x], cost, updates=descent(cost, [W], np.asarray(1e-3, dtype)), mode=mode)
+        return W, pytensor.function(
+            [x], cost, updates=descent(cost, [W], np.asarray(1e-3, dtype)), mode=mode
+        )
 
     (W, compiled), (plain_W, plain) = (
         build(mode) for mode in (predefined_modes["NUMBA"], quick_mode().excluding("deeptutorial"))

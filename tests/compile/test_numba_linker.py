@@ -8,8 +8,8 @@ from pytensor.compile.mode import predefined_modes
 from pytensor.link.numba.dispatch import basic
 from pytensor.tensor.special import log_softmax, softmax
 
-from deeptutorial.compile.modes import quick_mode
-from deeptutorial.compile.numba_linker import QuickNumbaLinker
+from deeptutorial.compile.backends.numba.linker import QuickNumbaLinker
+from deeptutorial.compile.backends.numba.modes import quick_mode
 
 X = pt.matrix("X", dtype="float32")
 ROWS, COLUMNS = pt.ivector("rows"), pt.lvector("columns")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from deeptutorial.compile.kernels import denoising_step, threads
+from deeptutorial.compile.backends.numba.kernels import denoising_step, threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def run(program, folder=ROOT, **environment):
 
 
 COUNT = """
-from deeptutorial.compile.kernels import denoising_step, threads
+from deeptutorial.compile.backends.numba.kernels import denoising_step, threads
 print(threads.thread_count())
 """
 
@@ -165,7 +165,9 @@ def test_edited_kernels_are_compiled_anew(tmp_path):
     flags = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}"}
     where, before = run(program, folder=tmp_path, **flags).split()
     assert where.startswith(str(tmp_path))
-    kernel = tmp_path / "deeptutorial" / "compile" / "kernels" / "elementwise.py"
+    kernel = (
+        tmp_path / "deeptutorial" / "compile" / "backends" / "numba" / "kernels" / "elementwise.py"
+    )
     source = kernel.read_text()
     assert "d_j = s[j]" in source
     kernel.write_text(source.replace("d_j = s[j]", "d_j = 100 * s[j]"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
@@ -57,7 +56,7 @@ class FusedProducts(Op):
         output_types: Sequence[TensorType],
         inplace: Sequence[tuple[int, int]] = (),
     ):
-        from deeptutorial.compile.kernels.epilogue import Epilogue
+        from deeptutorial.compile.backends.numba.kernels.epilogue import Epilogue
 
         self.products, self.roles = tuple(products), tuple(roles)
         self.stored, self.sums = tuple(stored), tuple(sums)
@@ -100,7 +99,7 @@ class FusedProducts(Op):
         return shapes[0][kind == "tn"], shapes[1][kind != "nt"]
 
     def perform(self, node, inputs, output_storage):
-        from deeptutorial.compile.kernels.fused_products import run_in_python
+        from deeptutorial.compile.backends.numba.kernels.fused_products import run_in_python
 
         for storage, value in zip(output_storage, run_in_python(self, inputs), strict=True):
             storage[0] = value

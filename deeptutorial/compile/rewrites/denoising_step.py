@@ -17,7 +17,7 @@ that, and because a row of W can stay with one core from the first product to th
 one piece of code sees them all. Noise that is not made by coin flips, and noise that something else
 in the graph looks at too, is made as before, and ``tilde_x`` handed to the Op.
 
-The step is recognised by what it computes (see `deeptutorial.compile.expressions`), so that it does
+The step is recognised by what it computes (see `deeptutorial.compile.rewrites.expressions`), so that it does
 not matter how the cost was written, nor in which form its gradient arrives; but it must be proved
 to compute this, and a step with its gradients clipped, or a cost with a constant added in its
 logarithms, is left as it is. Anything else in the graph that needs one of the intermediate products
@@ -45,9 +45,9 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.expressions import elementwise_leaves, formula, value_at
-from deeptutorial.compile.formulas import Formula, agree, sigmoid, softplus
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.rewrites.expressions import elementwise_leaves, formula, value_at
+from deeptutorial.compile.rewrites.formulas import Formula, agree, sigmoid, softplus
 from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
 from deeptutorial.random import CoinFlips
 

@@ -39,7 +39,7 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.kernels.epilogue import FLOATS, can_emit
+from deeptutorial.compile.backends.numba.kernels.epilogue import FLOATS, can_emit
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.rewrites.patterns import transposed, updates_of
 
@@ -62,9 +62,7 @@ class FuseProducts(GraphRewriter):
         old, new = cluster.replacement()
         for before, after in zip(old, new, strict=True):
             copy_stack_trace(before, after)
-        fgraph.replace_all_validate(
-            list(zip(old, new, strict=True)), reason="fuse_products"
-        )
+        fgraph.replace_all_validate(list(zip(old, new, strict=True)), reason="fuse_products")
 
 
 def _trains(fgraph: FunctionGraph) -> bool:
@@ -244,7 +242,9 @@ class _Cluster:
                 inputs.append(source)
                 roles.append(role)
                 graph_inputs.append(scalars[v])
-            scalars[node.outputs[0]] = _scalar_node(node.op.scalar_op, [scalars[v] for v in node.inputs])
+            scalars[node.outputs[0]] = _scalar_node(
+                node.op.scalar_op, [scalars[v] for v in node.inputs]
+            )
         stored, sums = self._stored(), self._sums()
         outputs = list(dict.fromkeys([*stored, *(v for v, _, _ in sums)]))
         replaced = [*stored, *(total for _, _, total in sums)]
@@ -302,7 +302,11 @@ class _Cluster:
         }[spread]
         order = {"row": ("x", 0), "column": (0, "x"), "scalar": ("x", "x")}.get(role)
         node = v.owner
-        if node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == order:
+        if (
+            node is not None
+            and isinstance(node.op, DimShuffle)
+            and tuple(node.op.new_order) == order
+        ):
             return role, node.inputs[0]
         return role, v
 
@@ -341,12 +345,18 @@ class WriteOver(GraphRewriter):
                 continue
             op, output = node.op, node.outputs.index(new)
             first = 2 * len(op.products)
-            if old in node.inputs[:first] or node.inputs.count(old) != 1 or old.type.dtype != new.dtype:
+            if (
+                old in node.inputs[:first]
+                or node.inputs.count(old) != 1
+                or old.type.dtype != new.dtype
+            ):
                 continue
             place = node.inputs.index(old) - first
             if output >= len(op.stored) or op.roles[place] != "full":
                 continue
-            written = op.written_over([*op.inplace, (output, place)])(*node.inputs, return_list=True)
+            written = op.written_over([*op.inplace, (output, place)])(
+                *node.inputs, return_list=True
+            )
             try:
                 fgraph.replace_all_validate(
                     list(zip(node.outputs, written, strict=True)), reason="write_over"

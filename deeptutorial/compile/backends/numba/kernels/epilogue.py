@@ -21,9 +21,9 @@ from numba.core.registry import cpu_target
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.scalar import basic, math
 
-from deeptutorial.compile.kernels.caching import cache_folder, sources_digest
-from deeptutorial.compile.kernels.tiles import VECTOR_BYTES
-from deeptutorial.compile.kernels.vector_math import CONTRACT, VectorMath
+from deeptutorial.compile.backends.numba.kernels.caching import cache_folder, sources_digest
+from deeptutorial.compile.backends.numba.kernels.tiles import VECTOR_BYTES
+from deeptutorial.compile.backends.numba.kernels.vector_math import CONTRACT, VectorMath
 
 __all__ = ["Epilogue", "can_emit", "compile_epilogue"]
 
@@ -175,7 +175,7 @@ def _lane_sum(builder, vector):
     return builder.extract_element(vector, ir.IntType(32)(0))
 
 
-class _counted:  # noqa: N801 (used as a statement)
+class _counted:
     """``for i in range(start, stop, step):`` as a context."""
 
     def __init__(self, builder, start, stop, step):
@@ -490,7 +490,9 @@ _EMITTERS = {
     basic.ScalarMaximum: _in_floats(VectorMath.maximum),
     basic.ScalarMinimum: _in_floats(VectorMath.minimum),
     basic.Clip: _Emitter(_clip, lambda inputs, output: output in FLOATS),
-    basic.Switch: _Emitter(_switch, lambda inputs, output: _no_float_to_integer(inputs[1:], output)),
+    basic.Switch: _Emitter(
+        _switch, lambda inputs, output: _no_float_to_integer(inputs[1:], output)
+    ),
     basic.Identity: _Emitter(_cast, _no_float_to_integer),
     basic.Cast: _Emitter(_cast, _no_float_to_integer),
     basic.Second: _Emitter(lambda v, a, dtype: v.cast(*a[1], dtype), _no_float_to_integer),

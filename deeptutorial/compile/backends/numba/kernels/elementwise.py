@@ -213,4 +213,3 @@ def count_nonzeros(a):
     for i in range(len(a)):
         count += np.int32(a[i] != 0)
     return count
-

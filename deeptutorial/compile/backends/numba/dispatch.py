@@ -11,9 +11,9 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from deeptutorial.compile.kernels import denoising_step, fused_products, threads
-from deeptutorial.compile.kernels.caching import sources_digest
-from deeptutorial.compile.kernels.elementwise import flip, splitmix
+from deeptutorial.compile.backends.numba.kernels import denoising_step, fused_products, threads
+from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
+from deeptutorial.compile.backends.numba.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.random import CoinFlips
@@ -148,7 +148,11 @@ def _fused_products(op: FusedProducts, node, **_):
         axis = op.sums[k - len(op.stored)][1] if k >= len(op.stored) else "stored"
         shape = {"stored": "(M, N)", 0: "N", 1: "M", None: "()"}[axis]
         made = f"np.empty({shape}, np.{'bool_' if node.outputs[k].dtype == 'bool' else node.outputs[k].dtype})"
-        lines.append(f"{output} = owned({inputs[2 * n_products + places[k]]})" if k in places else f"{output} = {made}")
+        lines.append(
+            f"{output} = owned({inputs[2 * n_products + places[k]]})"
+            if k in places
+            else f"{output} = {made}"
+        )
     source = "\n    ".join(
         [
             f"def fused_products({', '.join(inputs)}):",
@@ -176,8 +180,12 @@ def _driven(plan: str, dtype: str):
             n, fields = len(arrays), fused_products.FIELDS
             table = cgutils.alloca_once(builder, word, size=n * fields)
             for k, kind in enumerate(arrays):
-                array = context.make_array(kind)(context, builder, builder.extract_value(values[0], k))
-                shape, strides = (cgutils.unpack_tuple(builder, v) for v in (array.shape, array.strides))
+                array = context.make_array(kind)(
+                    context, builder, builder.extract_value(values[0], k)
+                )
+                shape, strides = (
+                    cgutils.unpack_tuple(builder, v) for v in (array.shape, array.strides)
+                )
                 if kind.ndim < 2:
                     shape, strides = (shape or [word(1)]) * 2, (strides or [word(0)]) * 2
                 address = builder.ptrtoint(array.data, word)
@@ -185,7 +193,11 @@ def _driven(plan: str, dtype: str):
                     builder.store(value, builder.gep(table, [word(k * fields + field)]))
             function = ir.FunctionType(word, [word] * 3)
             kernel = builder.inttoptr(threads.named_address(builder, driver), function.as_pointer())
-            arguments = [threads.named_address(builder, plan), builder.ptrtoint(table, word), word(0)]
+            arguments = [
+                threads.named_address(builder, plan),
+                builder.ptrtoint(table, word),
+                word(0),
+            ]
             return builder.call(kernel, arguments)
 
         return types.int64(arrays), codegen

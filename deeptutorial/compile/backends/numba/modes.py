@@ -3,7 +3,7 @@
 from pytensor.compile.mode import Mode, get_default_mode
 from pytensor.link.numba.linker import NumbaLinker
 
-from deeptutorial.compile.numba_linker import QuickNumbaLinker
+from deeptutorial.compile.backends.numba.linker import QuickNumbaLinker
 
 __all__ = ["quick_mode"]
 
@@ -14,4 +14,3 @@ def quick_mode(mode: Mode | None = None) -> Mode:
     if type(mode.linker) is NumbaLinker:
         return Mode(QuickNumbaLinker(), mode.provided_optimizer)
     return mode
-

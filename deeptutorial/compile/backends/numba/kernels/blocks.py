@@ -3,7 +3,7 @@
 from numba import njit, types
 from numba.extending import intrinsic
 
-from deeptutorial.compile.kernels.tiles import TILE_ROWS
+from deeptutorial.compile.backends.numba.kernels.tiles import TILE_ROWS
 
 __all__ = ["pointer", "rows_of"]
 

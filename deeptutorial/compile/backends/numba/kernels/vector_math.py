@@ -12,7 +12,10 @@ from llvmlite import ir
 __all__ = ["CONTRACT", "VectorMath"]
 
 CONTRACT = ("contract",)  # a product and a sum may be rounded once; nothing else is assumed
-LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # the first has so few bits that n times it is exact
+LN2_HIGH, LN2_LOW = (
+    0.693359375,
+    -2.12194440e-4,
+)  # the first has so few bits that n times it is exact
 # Polynomials of Cephes (S. L. Moshier), expf and logf, highest power first.
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5)
 LOG = (
@@ -81,9 +84,7 @@ class VectorMath:
     def lane_by_lane(self, name: str, x):
         """Call a function of the mathematical library for each number."""
         name += "f" if self.bits == 32 else ""
-        function = _declared(
-            self.builder.module, name, ir.FunctionType(self.scalar, [self.scalar])
-        )
+        function = _declared(self.builder.module, name, ir.FunctionType(self.scalar, [self.scalar]))
         result = ir.Constant(self.type, ir.Undefined)
         for lane in range(self.lanes):
             place = ir.IntType(32)(lane)

@@ -14,8 +14,8 @@ from pytensor.link.jax.dispatch import jax_funcify
 from pytensor.link.jax.dispatch.shape import JAXShapeTuple
 from pytensor.link.jax.linker import JAXLinker
 
-from deeptutorial.compile import jax_ops  # noqa: F401  it registers the Ops with PyTensor
-from deeptutorial.compile.collected_calls import (
+from deeptutorial.compile.backends.jax import dispatch  # noqa: F401  it registers the Ops with PyTensor
+from deeptutorial.compile.backends.jax.collected_calls import (
     MOST_CALLS,
     CallCollector,
     finish_calls,
@@ -38,7 +38,7 @@ class DeviceJAXLinker(JAXLinker):
     PyTensor's linker hands each shared variable over at each call, a whole training set that is a
     NumPy array for instance. This one puts it on the device once, and leaves there what a function
     makes of it. The calls of a function that takes and returns scalars, a training step say, are
-    collected; see `deeptutorial.compile.collected_calls`.
+    collected; see `deeptutorial.compile.backends.jax.collected_calls`.
     """
 
     def create_jitable_thunk(self, compute_map, order, input_storage, output_storage, storage_map):

@@ -17,7 +17,7 @@ def sources_digest() -> str:
     """Return a digest of all files that go into compiled kernels."""
     here = Path(__file__).parent
     digest = sha256()
-    for source in (*sorted(here.glob("*.py")), here.parent / "numba_ops.py"):
+    for source in (*sorted(here.glob("*.py")), here.parent / "dispatch.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

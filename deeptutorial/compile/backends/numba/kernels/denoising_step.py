@@ -24,10 +24,10 @@ import numpy as np
 from numba import carray, njit, types
 from numba.np.numpy_support import from_dtype
 
-from deeptutorial.compile.kernels import threads
-from deeptutorial.compile.kernels.blocks import pointer, rows_of
-from deeptutorial.compile.kernels.caching import compiled
-from deeptutorial.compile.kernels.elementwise import (
+from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.blocks import pointer, rows_of
+from deeptutorial.compile.backends.numba.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
     copy,
     corrupt,
@@ -35,8 +35,8 @@ from deeptutorial.compile.kernels.elementwise import (
     reconstruct,
     sigmoid,
 )
-from deeptutorial.compile.kernels.products import dot, dots, gather, multiply
-from deeptutorial.compile.kernels.tiles import TILE_ROWS
+from deeptutorial.compile.backends.numba.kernels.products import dot, dots, gather, multiply
+from deeptutorial.compile.backends.numba.kernels.tiles import TILE_ROWS
 
 __all__ = ["load", "step"]
 

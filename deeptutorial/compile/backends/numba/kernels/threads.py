@@ -23,7 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import cython_blas
 
-from deeptutorial.compile.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.caching import compiled
 
 __all__ = [
     "LINE",

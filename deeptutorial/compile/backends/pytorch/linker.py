@@ -11,7 +11,7 @@ from pytensor.link.pytorch.dispatch import pytorch_funcify
 from pytensor.link.pytorch.linker import PytorchLinker
 from pytensor.link.utils import fgraph_to_python
 
-from deeptutorial.compile import pytorch_ops  # noqa: F401  it registers the Ops with PyTensor
+from deeptutorial.compile.backends.pytorch import dispatch  # noqa: F401  it registers the Ops with PyTensor
 from deeptutorial.compile.host_values import show_on_host
 
 __all__ = ["DevicePyTorchLinker"]

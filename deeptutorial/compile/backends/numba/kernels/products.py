@@ -6,8 +6,8 @@ instructions and these run for small blocks.
 
 from numba import njit
 
-from deeptutorial.compile.kernels.elementwise import REORDER
-from deeptutorial.compile.kernels.tiles import (
+from deeptutorial.compile.backends.numba.kernels.elementwise import REORDER
+from deeptutorial.compile.backends.numba.kernels.tiles import (
     GATHER_VECTORS,
     SPARSE_VECTORS,
     TILE_ROWS,
@@ -49,13 +49,19 @@ def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
                 if wide:
                     multiply_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh)
                 else:
-                    multiply_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh)
+                    multiply_edge(
+                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh
+                    )
                 m += TILE_ROWS
             else:
                 if wide:
-                    multiply_row_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh)
+                    multiply_row_wide(
+                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh
+                    )
                 else:
-                    multiply_row_edge(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh)
+                    multiply_row_edge(
+                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh
+                    )
                 m += 1
         n += TILE_VECTORS * lanes if wide else 2 * lanes
 

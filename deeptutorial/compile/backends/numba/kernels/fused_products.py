@@ -28,13 +28,28 @@ import numpy as np
 from numba import carray, njit, types
 from numba.np.numpy_support import from_dtype
 
-from deeptutorial.compile.kernels import threads
-from deeptutorial.compile.kernels.blocks import pointer
-from deeptutorial.compile.kernels.caching import compiled
-from deeptutorial.compile.kernels.elementwise import add_to, count_nonzeros, zero_times
-from deeptutorial.compile.kernels.epilogue import compile_epilogue
-from deeptutorial.compile.kernels.products import dot, dots, find_nonzeros, multiply, multiply_sparse
-from deeptutorial.compile.kernels.tiles import SPARSE_VECTORS, TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
+from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.blocks import pointer
+from deeptutorial.compile.backends.numba.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.elementwise import (
+    add_to,
+    count_nonzeros,
+    zero_times,
+)
+from deeptutorial.compile.backends.numba.kernels.epilogue import compile_epilogue
+from deeptutorial.compile.backends.numba.kernels.products import (
+    dot,
+    dots,
+    find_nonzeros,
+    multiply,
+    multiply_sparse,
+)
+from deeptutorial.compile.backends.numba.kernels.tiles import (
+    SPARSE_VECTORS,
+    TILE_ROWS,
+    TILE_VECTORS,
+    VECTOR_BYTES,
+)
 
 __all__ = ["FIELDS", "NN", "NT", "TN", "WRONG_SHAPES", "driver", "make_plan"]
 
@@ -148,7 +163,9 @@ def _vector(address, n, like):
     return carray(pointer(address, like), n)
 
 
-WORKSPACE = np.int64(threads.LINE + (THIN + VECTOR_BYTES) * 8)  # bytes: whether B is finite, and the bits
+WORKSPACE = np.int64(
+    threads.LINE + (THIN + VECTOR_BYTES) * 8
+)  # bytes: whether B is finite, and the bits
 
 
 @njit
@@ -262,9 +279,7 @@ def _finish(t, task, like):
                     kind, a, b, r, rows, c, columns, ZERO, K, C, tile_n, fresh, lists, like
                 )
         for k in range(n_results, n):
-            pointers[k, 0] = (
-                operands[k, _FIRST] + i * operands[k, _DOWN] + j * operands[k, _BESIDE]
-            )
+            pointers[k, 0] = operands[k, _FIRST] + i * operands[k, _DOWN] + j * operands[k, _BESIDE]
         threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
 
 
@@ -293,7 +308,10 @@ def _drive(plan_address, table_address, like):
     n_stored, n_sums = plan[_N_STORED], plan[_N_SUMS]
     rest = carray(pointer(plan_address + _HEAD * 8, 1), 2 * n_products + n_inputs + n_sums)
     kinds, results = rest[:n_products], rest[n_products : 2 * n_products]
-    roles, axes = rest[2 * n_products : 2 * n_products + n_inputs], rest[2 * n_products + n_inputs :]
+    roles, axes = (
+        rest[2 * n_products : 2 * n_products + n_inputs],
+        rest[2 * n_products + n_inputs :],
+    )
     n_arrays = 2 * n_products + n_inputs + n_stored + n_sums
     table = carray(pointer(table_address, 1), (n_arrays, FIELDS))
     size = table_itemsize(like)
@@ -330,11 +348,20 @@ def _drive(plan_address, table_address, like):
     n_operands = n_results + n_inputs + n_stored + n_sums
     sums_bytes = 0
     for s in range(n_sums):
-        sums_bytes += _line((N * down * size) if axes[s] == 0 else (M * beside * 8 if axes[s] == 1 else down * beside * 8))
+        sums_bytes += _line(
+            (N * down * size)
+            if axes[s] == 0
+            else (M * beside * 8 if axes[s] == 1 else down * beside * 8)
+        )
     sizes = (
-        _line(_SIZE * 8), _line(n_operands * 32), T * _line(n_operands * 16), sums_bytes,
-        T * n_results * _line(tile_m * tile_n * size), _line(pieces * M * tile_n * size),
-        T * n_products * _line(WORKSPACE), _line(n_products * 8),
+        _line(_SIZE * 8),
+        _line(n_operands * 32),
+        T * _line(n_operands * 16),
+        sums_bytes,
+        T * n_results * _line(tile_m * tile_n * size),
+        _line(pieces * M * tile_n * size),
+        T * n_products * _line(WORKSPACE),
+        _line(n_products * 8),
     )
     total = threads.LINE
     for n in sizes:
