@@ -7,6 +7,9 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.type import TensorType
 
+from deeptutorial.compile.backends.numba.kernels.epilogue import Epilogue
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
+
 __all__ = ["FusedProducts"]
 
 
@@ -56,8 +59,6 @@ class FusedProducts(Op):
         output_types: Sequence[TensorType],
         inplace: Sequence[tuple[int, int]] = (),
     ):
-        from deeptutorial.compile.backends.numba.kernels.epilogue import Epilogue
-
         self.products, self.roles = tuple(products), tuple(roles)
         self.stored, self.sums = tuple(stored), tuple(sums)
         self.output_types, self.inplace = tuple(output_types), tuple(inplace)
@@ -79,7 +80,8 @@ class FusedProducts(Op):
     @property
     def dtype(self) -> str:
         """The float type that is worked in."""
-        return self.output_types[0].dtype
+        types = [v.type.dtype for v in (*self.epilogue.inputs, *self.epilogue.outputs)]
+        return next(dtype for dtype in types if dtype in FLOATS)
 
     def make_node(self, *inputs):
         inputs = [pt.as_tensor_variable(v) for v in inputs]
@@ -87,9 +89,7 @@ class FusedProducts(Op):
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
-        M, N = self.shape(arguments[-1])
-        of_sums = {0: (N,), 1: (M,), None: ()}
-        return [(M, N)] * len(self.stored) + [of_sums[axis] for _, axis in self.sums]
+        return self.output_shapes(*self.shape(arguments[-1]))
 
     def shape(self, shapes: Sequence[tuple]) -> tuple:
         """Return (M, N), for the shapes of the inputs."""
@@ -98,8 +98,13 @@ class FusedProducts(Op):
         kind = self.products[0][0]
         return shapes[0][kind == "tn"], shapes[1][kind != "nt"]
 
+    def output_shapes(self, M, N) -> list[tuple]:
+        """Return the shapes of the outputs, for those of the products."""
+        of_sums = {0: (N,), 1: (M,), None: ()}
+        return [(M, N)] * len(self.stored) + [of_sums[axis] for _, axis in self.sums]
+
     def perform(self, node, inputs, output_storage):
-        from deeptutorial.compile.backends.numba.kernels.fused_products import run_in_python
+        from deeptutorial.compile.backends.numba.kernels.plans import run_in_python
 
         for storage, value in zip(output_storage, run_in_python(self, inputs), strict=True):
             storage[0] = value

@@ -4,9 +4,10 @@ The gradient of a cost reaches the rewrites in a form that no person would write
 from one release of PyTensor to the next: (z - x) / n, for instance, may come as
 ``((g*x) / z - (g*(1-x)) / (1-z)) * z * (1-z)`` with ``g = -1/n``. Instead of keeping a pattern for
 each form, an expression is brought into a normal form with exact coefficients (see
-`deeptutorial.compile.rewrites.formulas`) and compared with the formula that it should be: they agree only
-where they are proved to be the same for all values of their leaves, in real arithmetic. What is
-made by an operation that the proof does not know, a clip or a maximum, say, agrees with nothing.
+`deeptutorial.compile.rewrites.formulas`) and compared with the formula that it should be: they
+agree only where they are proved to be the same for all values of their leaves, in real arithmetic.
+What is made by an operation that the proof does not know, a clip or a maximum, say, agrees with
+nothing.
 """
 
 import math

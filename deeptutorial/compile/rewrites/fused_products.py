@@ -36,10 +36,10 @@ from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import InconsistencyError
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
-from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.backends.numba.kernels.epilogue import FLOATS, can_emit
+from deeptutorial.compile.backends.numba.kernels.scalar_ops import can_emit
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.rewrites.patterns import transposed, updates_of
 
@@ -94,7 +94,7 @@ def _is_elementwise(node: Apply | None, space: tuple[bool, ...]) -> bool:
     )
 
 
-def _axis_of_sum(node: Apply) -> int | None | str:
+def _axis_of_sum(node: Apply) -> int | str | None:
     """Return the axis of a sum over a matrix, None for both; "no" for another node."""
     if not isinstance(node.op, Sum) or node.inputs[0].ndim != 2:
         return "no"
@@ -133,11 +133,13 @@ class _Cluster:
     def _takes(self, node: Apply | None) -> bool:
         if node is None or node in self.nodes:
             return False
-        if any(v.dtype in FLOATS and v.dtype != self.dtype for v in (*node.inputs, *node.outputs)):
-            return False
         if _is_product(node):
-            return node.outputs[0].type.broadcastable == self.space
-        return _is_elementwise(node, self.space)
+            takes = node.outputs[0].type.broadcastable == self.space
+        else:
+            takes = _is_elementwise(node, self.space)
+        return takes and all(
+            v.dtype == self.dtype for v in (*node.inputs, *node.outputs) if v.dtype in FLOATS
+        )
 
     def _clients(self, variable: Variable) -> list[Apply]:
         return [client for client, _ in self.fgraph.clients.get(variable, ())]
@@ -149,10 +151,13 @@ class _Cluster:
         """Add one node that is elementwise made of the cluster."""
         reached = {c for n in self.nodes for v in n.outputs for c in self._clients(v)}
         for node in sorted((n for n in reached if n in self.place), key=self.place.get):
-            if self._takes(node) and not _is_product(node):
-                if not self._depend_on_cluster(self._outside([node])):
-                    self.nodes.add(node)
-                    return True
+            if (
+                self._takes(node)
+                and not _is_product(node)
+                and not self._depend_on_cluster(self._outside([node]))
+            ):
+                self.nodes.add(node)
+                return True
         return False
 
     def _depend_on_cluster(self, variables: list[Variable]) -> bool:
@@ -365,7 +370,6 @@ class WriteOver(GraphRewriter):
                 continue  # somebody still needs the old value
 
 
-assert TensorType  # placeholder
 # Behind PyTensor's work on single nodes, before it fuses what is left.
 optdb.register("fuse_products", FuseProducts(), "numba", "deeptutorial", position=48.9)
 optdb.register("write_over", WriteOver(), "numba", "inplace", "deeptutorial", position=50.95)

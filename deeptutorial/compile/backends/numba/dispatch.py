@@ -14,6 +14,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_
 from deeptutorial.compile.backends.numba.kernels import denoising_step, fused_products, threads
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import flip, splitmix
+from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.random import CoinFlips
@@ -132,27 +133,21 @@ def _overload_owned(array):
 def _fused_products(op: FusedProducts, node, **_):
     key = _cache_key(f"{FusedProducts} {op._props_dict()}")
     fused_products.driver(op.dtype)
-    drive = _driven(threads.keep_plan(key, fused_products.plan_of(op)), op.dtype)
+    drive = _driven(threads.keep_plan(key, plan_of(op)), op.dtype)
 
-    n_products, places = len(op.products), dict(op.inplace)
+    # One function for each number of inputs and outputs, which compiled code has to know.
+    first, places = 2 * len(op.products), dict(op.inplace)
     inputs = [f"i{k}" for k in range(len(node.inputs))]
-    outputs = [f"o{k}" for k in range(len(node.outputs))]
-    lines = [f"{name} = by_rows({name})" for name in inputs]
-    if op.products:
-        kind = op.products[0][0]
-        lines += [f"M = i0.shape[{int(kind == 'tn')}]", f"N = i1.shape[{int(kind != 'nt')}]"]
-    else:
-        full = inputs[op.roles.index("full")]
-        lines += [f"M, N = {full}.shape"]
-    for k, output in enumerate(outputs):
-        axis = op.sums[k - len(op.stored)][1] if k >= len(op.stored) else "stored"
-        shape = {"stored": "(M, N)", 0: "N", 1: "M", None: "()"}[axis]
-        made = f"np.empty({shape}, np.{'bool_' if node.outputs[k].dtype == 'bool' else node.outputs[k].dtype})"
-        lines.append(
-            f"{output} = owned({inputs[2 * n_products + places[k]]})"
-            if k in places
-            else f"{output} = {made}"
-        )
+    M, N = op.shape([(f"{name}.shape[0]", f"{name}.shape[1]") for name in inputs])
+    outputs, lines = [], [f"{name} = by_rows({name})" for name in inputs]
+    scope = {"np": np, "by_rows": by_rows, "owned": owned, "drive": drive}
+    scope["WRONG_SHAPES"] = fused_products.WRONG_SHAPES
+    for k, shape in enumerate(op.output_shapes(M, N)):
+        outputs.append(f"o{k}")
+        size = f"({', '.join(shape)}{',' * (len(shape) == 1)})"
+        scope[f"type{k}"] = np.dtype(node.outputs[k].dtype).type
+        made = f"np.empty({size}, type{k})"
+        lines.append(f"o{k} = " + (f"owned({inputs[first + places[k]]})" if k in places else made))
     source = "\n    ".join(
         [
             f"def fused_products({', '.join(inputs)}):",
@@ -162,10 +157,6 @@ def _fused_products(op: FusedProducts, node, **_):
             f"return {', '.join(outputs)}",
         ]
     )
-    scope = {
-        "np": np, "by_rows": by_rows, "owned": owned, "drive": drive,
-        "WRONG_SHAPES": fused_products.WRONG_SHAPES,
-    }  # fmt: skip
     return numba_njit(compile_numba_function_src(source, "fused_products", scope)), key
 
 
@@ -176,33 +167,30 @@ def _driven(plan: str, dtype: str):
     @intrinsic
     def drive(typing_context, arrays):
         def codegen(context, builder, signature, values):
-            word = ir.IntType(64)
-            n, fields = len(arrays), fused_products.FIELDS
-            table = cgutils.alloca_once(builder, word, size=n * fields)
+            word, fields = ir.IntType(64), fused_products.FIELDS
+            table = cgutils.alloca_once(builder, word, size=len(arrays) * fields)
             for k, kind in enumerate(arrays):
-                array = context.make_array(kind)(
-                    context, builder, builder.extract_value(values[0], k)
-                )
-                shape, strides = (
-                    cgutils.unpack_tuple(builder, v) for v in (array.shape, array.strides)
-                )
-                if kind.ndim < 2:
-                    shape, strides = (shape or [word(1)]) * 2, (strides or [word(0)]) * 2
-                address = builder.ptrtoint(array.data, word)
-                for field, value in enumerate([address, *shape, *strides]):
+                array = builder.extract_value(values[0], k)
+                for field, value in enumerate(_described(context, builder, kind, array)):
                     builder.store(value, builder.gep(table, [word(k * fields + field)]))
-            function = ir.FunctionType(word, [word] * 3)
-            kernel = builder.inttoptr(threads.named_address(builder, driver), function.as_pointer())
-            arguments = [
-                threads.named_address(builder, plan),
-                builder.ptrtoint(table, word),
-                word(0),
-            ]
-            return builder.call(kernel, arguments)
+            function = ir.FunctionType(word, [word] * 3).as_pointer()
+            kernel = builder.inttoptr(threads.named_address(builder, driver), function)
+            plan_address = threads.named_address(builder, plan)
+            return builder.call(kernel, [plan_address, builder.ptrtoint(table, word), word(0)])
 
         return types.int64(arrays), codegen
 
     return drive
+
+
+def _described(context, builder, kind, array):
+    """Return what stands in the table of arrays: address, shape and strides, as integers."""
+    word = ir.IntType(64)
+    array = context.make_array(kind)(context, builder, array)
+    shape, strides = (cgutils.unpack_tuple(builder, v) for v in (array.shape, array.strides))
+    if kind.ndim < 2:
+        shape, strides = (shape or [word(1)]) * 2, (strides or [word(0)]) * 2
+    return [builder.ptrtoint(array.data, word), *shape, *strides]
 
 
 def by_rows(array):

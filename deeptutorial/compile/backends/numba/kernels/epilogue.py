@@ -2,33 +2,22 @@
 
 What PyTensor applies to each number of a matrix, an `Elemwise` node's scalar Op, is compiled here
 as it stands: each scalar Op of the graph becomes the vector instructions that do the same to all
-numbers of a vector. Nothing is recognised and nothing is changed. A graph with an Op that has no
-entry in `_EMITTERS` is not for this compiler (`can_emit` says so) and stays with PyTensor's.
+numbers of a vector (`scalar_ops`). Nothing is recognised and nothing is changed.
 """
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba.core.registry import cpu_target
 from pytensor.graph.basic import Apply, Constant, Variable
-from pytensor.scalar import basic, math
 
-from deeptutorial.compile.backends.numba.kernels.caching import cache_folder, sources_digest
+from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
+from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
+from deeptutorial.compile.backends.numba.kernels.scalar_ops import emit_node
 from deeptutorial.compile.backends.numba.kernels.tiles import VECTOR_BYTES
-from deeptutorial.compile.backends.numba.kernels.vector_math import CONTRACT, VectorMath
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS, VectorMath
 
-__all__ = ["Epilogue", "can_emit", "compile_epilogue"]
-
-FLOATS = ("float32", "float64")
-INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+__all__ = ["Epilogue", "compile_epilogue"]
 
 
 class Epilogue:
@@ -69,7 +58,7 @@ class Epilogue:
             self.steps,
             self.stored,
             self.sums,
-            _target(),
+            target(),
             sources_digest(),
         )
         return sha256(repr(described).encode()).hexdigest()
@@ -81,28 +70,14 @@ def _name(variable, names):
     return names[variable]
 
 
-def can_emit(scalar_op: basic.ScalarOp, inputs: Sequence[str], outputs: Sequence[str]) -> bool:
-    """Tell whether a scalar Op can be compiled here, for these types of numbers."""
-    known = (*FLOATS, *INTEGERS, "bool")
-    if any(dtype not in known for dtype in (*inputs, *outputs)):
-        return False
-    if isinstance(scalar_op, basic.Composite):
-        return all(
-            can_emit(n.op, [v.type.dtype for v in n.inputs], [v.type.dtype for v in n.outputs])
-            for n in scalar_op.fgraph.apply_nodes
-        )
-    entry = _EMITTERS.get(type(scalar_op))
-    return entry is not None and entry.takes(inputs, outputs[0])
-
-
 def compile_epilogue(epilogue: Epilogue, bits: int) -> int:
     """Return the address of ``void(int64 rows, int64 columns, int64 *operands)``.
 
     `operands` has an address and the bytes between two rows for each operand. The machine code is
     kept on disk.
     """
-    digest = epilogue.digest()
-    return _loaded(digest, lambda: _machine_code(epilogue, digest, bits))
+    name = f"epilogue_{epilogue.digest()[:40]}"
+    return address_of(name, lambda: _emit_loop(epilogue, name, bits))
 
 
 # ---- the loop
@@ -238,9 +213,8 @@ class _Vector:
                 self.builder.store(value, accumulator)
 
     def _emit_node(self, node: Apply, values):
-        (output,) = node.outputs
-        arguments = [(self._value(v, values), v.type.dtype) for v in node.inputs]
-        values[output] = _EMITTERS[type(node.op)].emit(self, arguments, output.type.dtype)
+        arguments = [self._value(v, values) for v in node.inputs]
+        values[node.outputs[0]] = emit_node(self, node, arguments)
 
     def _value(self, variable, values):
         if variable not in values:
@@ -354,225 +328,3 @@ def _sorted(inputs: list[Variable], outputs: list[Variable]) -> list[Apply]:
     for output in outputs:
         visit(output)
     return order
-
-
-# ---- the scalar Ops
-
-
-class _Emitter:
-    """How one scalar Op is written in vector instructions, and for which types of numbers."""
-
-    def __init__(self, emit: Callable, takes: Callable):
-        self.emit, self.takes = emit, takes
-
-
-def _in_floats(write: Callable) -> _Emitter:
-    """An Op that works in the float type of its result."""
-
-    def emit(v, arguments, dtype):
-        math = v.math[32 if dtype == "float32" else 64]
-        return write(math, *(v.cast(value, given, dtype) for value, given in arguments))
-
-    return _Emitter(emit, lambda inputs, output: output in FLOATS)
-
-
-def _arithmetic(in_floats: str, in_integers: str) -> _Emitter:
-    """A sum, difference or product of any number of floats or integers."""
-
-    def emit(v, arguments, dtype):
-        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
-        for other in others:
-            if dtype in FLOATS:
-                first = getattr(v.builder, in_floats)(first, other, flags=CONTRACT)
-            else:
-                first = getattr(v.builder, in_integers)(first, other)
-        return first
-
-    def takes(inputs, output):
-        return output != "bool" and all(i not in FLOATS or output in FLOATS for i in inputs)
-
-    return _Emitter(emit, takes)
-
-
-def _comparison(ordered: str) -> _Emitter:
-    def emit(v, arguments, _):
-        (a, a_type), (b, b_type) = arguments
-        common = str(np.result_type(a_type, b_type))
-        a, b = v.cast(a, a_type, common), v.cast(b, b_type, common)
-        if common in FLOATS:
-            compare = v.builder.fcmp_unordered if ordered == "!=" else v.builder.fcmp_ordered
-        elif common == "bool" or common.startswith("u"):
-            compare = v.builder.icmp_unsigned
-        else:
-            compare = v.builder.icmp_signed
-        return compare(ordered, a, b)
-
-    def takes(inputs, output):
-        return output == "bool"
-
-    return _Emitter(emit, takes)
-
-
-def _logical(instruction: str) -> _Emitter:
-    def emit(v, arguments, dtype):
-        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
-        for other in others:
-            first = getattr(v.builder, instruction)(first, other)
-        return first
-
-    return _Emitter(emit, lambda inputs, output: not {*inputs, output} & set(FLOATS))
-
-
-def _switch(v, arguments, dtype):
-    (condition, given), *choices = arguments
-    condition = v.cast(condition, given, "bool")
-    return v.builder.select(condition, *(v.cast(value, t, dtype) for value, t in choices))
-
-
-def _clip(v, arguments, dtype):
-    x, low, high = (v.cast(value, given, dtype) for value, given in arguments)
-    below = v.builder.fcmp_ordered("<", x, low)
-    above = v.builder.fcmp_ordered(">", x, high)
-    return v.builder.select(below, low, v.builder.select(above, high, x))
-
-
-def _cast(v, arguments, dtype):
-    ((value, given),) = arguments
-    return v.cast(value, given, dtype)
-
-
-def _is_nan(v, arguments, _):
-    ((value, _dtype),) = arguments
-    return v.builder.fcmp_unordered("uno", value, value)
-
-
-def _is_infinite(v, arguments, _):
-    ((value, dtype),) = arguments
-    size = v.math[32 if dtype == "float32" else 64].abs(value)
-    return v.builder.fcmp_ordered("==", size, v.constant(np.inf, dtype))
-
-
-def _sign(m, x):
-    one, zero = m.number(1), m.number(0)
-    sign = m.select(m.less(zero, x), one, m.select(m.less(x, zero), m.number(-1), x))
-    return sign  # zeros and NaN as they are
-
-
-def _of_floats(emit) -> _Emitter:
-    return _Emitter(emit, lambda inputs, output: all(i in FLOATS for i in inputs))
-
-
-def _no_float_to_integer(inputs, output):
-    return output in FLOATS or output == "bool" or all(i not in FLOATS for i in inputs)
-
-
-_EMITTERS = {
-    basic.Add: _arithmetic("fadd", "add"),
-    basic.Sub: _arithmetic("fsub", "sub"),
-    basic.Mul: _arithmetic("fmul", "mul"),
-    basic.TrueDiv: _in_floats(VectorMath.div),
-    basic.Reciprocal: _in_floats(lambda m, x: m.div(m.number(1), x)),
-    basic.Neg: _in_floats(VectorMath.neg),
-    basic.Abs: _in_floats(VectorMath.abs),
-    basic.Sign: _in_floats(_sign),
-    basic.Sqr: _in_floats(lambda m, x: m.mul(x, x)),
-    basic.Sqrt: _in_floats(VectorMath.sqrt),
-    basic.Pow: _in_floats(lambda m, x, y: m.intrinsic("pow", x, y)),
-    basic.Exp: _in_floats(VectorMath.exp),
-    basic.Expm1: _in_floats(VectorMath.expm1),
-    basic.Log: _in_floats(VectorMath.log),
-    basic.Log1p: _in_floats(VectorMath.log1p),
-    basic.Tanh: _in_floats(VectorMath.tanh),
-    basic.Sin: _in_floats(lambda m, x: m.intrinsic("sin", x)),
-    basic.Cos: _in_floats(lambda m, x: m.intrinsic("cos", x)),
-    math.Sigmoid: _in_floats(VectorMath.sigmoid),
-    math.Softplus: _in_floats(VectorMath.softplus),
-    basic.ScalarMaximum: _in_floats(VectorMath.maximum),
-    basic.ScalarMinimum: _in_floats(VectorMath.minimum),
-    basic.Clip: _Emitter(_clip, lambda inputs, output: output in FLOATS),
-    basic.Switch: _Emitter(
-        _switch, lambda inputs, output: _no_float_to_integer(inputs[1:], output)
-    ),
-    basic.Identity: _Emitter(_cast, _no_float_to_integer),
-    basic.Cast: _Emitter(_cast, _no_float_to_integer),
-    basic.Second: _Emitter(lambda v, a, dtype: v.cast(*a[1], dtype), _no_float_to_integer),
-    basic.LT: _comparison("<"),
-    basic.GT: _comparison(">"),
-    basic.LE: _comparison("<="),
-    basic.GE: _comparison(">="),
-    basic.EQ: _comparison("=="),
-    basic.NEQ: _comparison("!="),
-    basic.AND: _logical("and_"),
-    basic.OR: _logical("or_"),
-    basic.XOR: _logical("xor"),
-    basic.Invert: _Emitter(
-        lambda v, a, dtype: v.builder.not_(a[0][0]),
-        lambda inputs, output: list(inputs) == [output] and output not in FLOATS,
-    ),
-    basic.IsNan: _of_floats(_is_nan),
-    basic.IsInf: _of_floats(_is_infinite),
-}
-
-
-# ---- machine code
-
-
-@cache
-def _machine() -> llvm.TargetMachine:
-    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
-    return llvm.Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=2, reloc="default", codemodel="large"
-    )
-
-
-@cache
-def _target() -> str:
-    return repr(cpu_target.target_context.codegen().magic_tuple())
-
-
-@cache
-def _engine() -> llvm.ExecutionEngine:
-    """Holds the machine code of all loops, to the end of the process."""
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-
-
-def _machine_code(epilogue: Epilogue, digest: str, bits: int) -> bytes:
-    module = _emit_loop(epilogue, f"epilogue_{digest}", bits)
-    module.triple = _machine().triple
-    compiled = llvm.parse_assembly(str(module))
-    compiled.verify()
-    passes = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(2, 0))
-    passes.getModulePassManager().run(compiled, passes)
-    return _machine().emit_object(compiled)
-
-
-@cache
-def _loaded_addresses() -> dict[str, int]:
-    return {}
-
-
-def _loaded(digest: str, compile: Callable[[], bytes]) -> int:
-    known = _loaded_addresses()
-    if digest not in known:
-        folder = cache_folder()
-        path = None if folder is None else Path(folder, f"epilogue-{digest[:40]}.o")
-        code = None
-        if path is not None and path.exists():
-            code = path.read_bytes()
-        if not code:
-            code = compile()
-            if path is not None:
-                _keep(code, path)
-        _engine().add_object_file(llvm.ObjectFileRef.from_data(code))
-        _engine().finalize_object()
-        known[digest] = _engine().get_function_address(f"epilogue_{digest}")
-    return known[digest]
-
-
-def _keep(code: bytes, path: Path) -> None:
-    """Write to the cache, whole or not at all; what cannot be kept is compiled again next time."""
-    with suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with open(handle, "wb") as file:
-            file.write(code)
-        os.replace(temporary, path)

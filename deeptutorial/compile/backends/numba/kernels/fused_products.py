@@ -21,7 +21,6 @@ Compiled code calls `drive` by its address, with a plan (what is to be done) and
 arrays).
 """
 
-import ctypes
 from functools import cache
 
 import numpy as np
@@ -36,7 +35,6 @@ from deeptutorial.compile.backends.numba.kernels.elementwise import (
     count_nonzeros,
     zero_times,
 )
-from deeptutorial.compile.backends.numba.kernels.epilogue import compile_epilogue
 from deeptutorial.compile.backends.numba.kernels.products import (
     dot,
     dots,
@@ -51,7 +49,7 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     VECTOR_BYTES,
 )
 
-__all__ = ["FIELDS", "NN", "NT", "TN", "WRONG_SHAPES", "driver", "make_plan"]
+__all__ = ["COLUMN", "FIELDS", "FULL", "NN", "NT", "ROW", "SCALAR", "TN", "WRONG_SHAPES", "driver"]
 
 # A product of A and B, as they are stored: A B, A B.T, A.T B.
 NN, NT, TN = np.int64(0), np.int64(1), np.int64(2)  # literals would have all compiled anew
@@ -74,29 +72,6 @@ ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
 # The plan, as 64-bit integers: what follows its head are the products' kinds and the places of
 # their results among the epilogue's inputs, the inputs' roles, and the sums' axes.
 (_EPILOGUE, _N_PRODUCTS, _N_RESULTS, _N_INPUTS, _N_STORED, _N_SUMS, _HEAD) = range(7)
-
-
-def make_plan(epilogue, products, n_results, roles, n_stored, axes) -> np.ndarray:
-    """Write down what is to be done.
-
-    Parameters
-    ----------
-    epilogue : int
-        Address of the loop that `compile_epilogue` makes.
-    products : list of (kind, result)
-        Products with the same result are added up.
-    n_results : int
-    roles : list of {FULL, ROW, COLUMN, SCALAR}
-        Of the epilogue's further inputs.
-    n_stored : int
-        Outputs that are stored.
-    axes : list of {0, 1, None}
-        Of the sums.
-    """
-    axes = [2 if axis is None else axis for axis in axes]
-    head = [epilogue, len(products), n_results, len(roles), n_stored, len(axes)]
-    kinds, results = [kind for kind, _ in products], [result for _, result in products]
-    return np.array([*head, *kinds, *results, *roles, *axes], np.int64)
 
 
 # What the phases are told.
@@ -216,7 +191,7 @@ def _make_pieces(t, task, like):
         last = K if piece == pieces - 1 else quads * (piece + 1) // pieces * TILE_ROWS
         C = _vector(task[_PARTIAL] + (piece * M * ldc + c) * size, ONE, like)
         if lists != 0:
-            carray(pointer(lists, 1), 1)[0] = -1
+            _vector(lists, ONE, ONE)[0] = UNKNOWN
         _put_product(
             NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, lists, like
         )
@@ -233,25 +208,23 @@ def _finish(t, task, like):
     M, N, T, tile_m, tile_n = task[_M], task[_N], task[_THREADS], task[_TILE_M], task[_TILE_N]
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
     n_products, n_results = plan[_N_PRODUCTS], plan[_N_RESULTS]
-    products = carray(pointer(task[_PLAN] + _HEAD * 8, 1), (2, n_products))
-    table = carray(pointer(task[_TABLE], 1), (2 * n_products, FIELDS))
-    n = n_results + plan[_N_INPUTS] + plan[_N_STORED] + plan[_N_SUMS]
-    operands = carray(pointer(task[_OPERANDS], 1), (n, 4))
-    pointers = carray(pointer(task[_POINTERS] + t * _line(n * 16), 1), (n, 2))
+    n_operands = plan[_N_INPUTS] + plan[_N_STORED] + plan[_N_SUMS]
+    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
+    pointers = carray(
+        pointer(task[_POINTERS] + t * _line((n_results + n_operands) * 16), 1),
+        (n_results + n_operands, 2),
+    )
     size = table_itemsize(like)
     tile_bytes = _line(tile_m * tile_n * size)
     scratch = task[_SCRATCH] + t * n_results * tile_bytes
     down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
     for k in range(n_results):
-        pointers[k, 0] = scratch + k * tile_bytes
-        pointers[k, 1] = tile_n * size
-    for k in range(n_results, n):
-        pointers[k, 1] = operands[k, _STEP]
-
-    sparse = carray(pointer(task[_SPARSE], 1), n_products)
-    workspace = task[_WORKSPACE] + t * n_products * _line(WORKSPACE)
+        pointers[k, 0], pointers[k, 1] = scratch + k * tile_bytes, tile_n * size
+    for k in range(n_operands):
+        pointers[n_results + k, 1] = operands[k, _STEP]
+    lists = task[_WORKSPACE] + t * n_products * _line(WORKSPACE)
     for p in range(n_products):
-        carray(pointer(workspace + p * _line(WORKSPACE), 1), 1)[0] = -1
+        _vector(lists + p * _line(WORKSPACE), ONE, ONE)[0] = UNKNOWN
 
     for tile in range(down * beside * t // T, down * beside * (t + 1) // T):
         if task[_COLUMNS_FIRST]:
@@ -267,20 +240,35 @@ def _finish(t, task, like):
                 add_to(whole, _vector(address, rows * tile_n, like))
             pointers[0, 0] = whole.ctypes.data
         else:
-            made = 0  # results that have a product in them
-            for p in range(n_products):
-                a, b, kind = table[2 * p], table[2 * p + 1], products[0, p]
-                _, _, K = _shape(kind, a, b)
-                C = carray(pointer(scratch + products[1, p] * tile_bytes, like), 1)
-                fresh = np.int64(products[1, p] >= made)
-                made += fresh
-                lists = workspace + p * _line(WORKSPACE) if sparse[p] else ZERO
-                _put_product(
-                    kind, a, b, r, rows, c, columns, ZERO, K, C, tile_n, fresh, lists, like
-                )
-        for k in range(n_results, n):
-            pointers[k, 0] = operands[k, _FIRST] + i * operands[k, _DOWN] + j * operands[k, _BESIDE]
+            _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like)
+        for k in range(n_operands):
+            o = operands[k]
+            pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE]
         threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
+
+
+@njit
+def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like):
+    """Make a tile of each result: the dense products first, which take the place of what was."""
+    plan = carray(pointer(task[_PLAN], 1), _HEAD)
+    n_products = plan[_N_PRODUCTS]
+    products = carray(pointer(task[_PLAN] + _HEAD * 8, 1), (2, n_products))
+    table = carray(pointer(task[_TABLE], 1), (2 * n_products, FIELDS))
+    sparse = carray(pointer(task[_SPARSE], 1), n_products)
+    begun = ZERO  # the bits of the results that have a product in them
+    for in_turn in range(2):
+        for p in range(n_products):
+            if sparse[p] != in_turn:
+                continue
+            a, b, kind, result = table[2 * p], table[2 * p + 1], products[0, p], products[1, p]
+            _, _, K = _shape(kind, a, b)
+            C = _vector(scratch + result * tile_bytes, ONE, like)
+            fresh = ONE - ((begun >> result) & ONE)
+            begun |= ONE << result
+            places = lists + p * _line(WORKSPACE) if sparse[p] != 0 else ZERO
+            _put_product(
+                kind, a, b, r, rows, c, columns, ZERO, K, C, task[_TILE_N], fresh, places, like
+            )
 
 
 @njit
@@ -289,16 +277,78 @@ def _line(n):
 
 
 @njit
-def _tiles(kinds, M, N, size):
+def _shape_of_all(plan, kinds, roles, table):
+    """Return (M, N, multiplications), M is UNKNOWN if shapes do not fit together."""
+    M, N, work = UNKNOWN, UNKNOWN, ZERO
+    for p in range(len(kinds)):
+        m, n, k = _shape(kinds[p], table[2 * p], table[2 * p + 1])
+        if k < 0 or (p > 0 and (m != M or n != N)):
+            return UNKNOWN, N, work
+        M, N = m, n
+        work += m * n * k
+    arrays = table[2 * len(kinds) :]
+    if M < 0:  # no product
+        for k in range(len(roles)):
+            if roles[k] == FULL:
+                M, N = arrays[k][_ROWS], arrays[k][_COLUMNS]
+    for k in range(len(roles) + plan[_N_STORED]):
+        a, role = arrays[k], roles[k] if k < len(roles) else FULL
+        if (role in (FULL, COLUMN) and a[_ROWS] != M) or (role in (FULL, ROW) and a[_COLUMNS] != N):
+            return UNKNOWN, N, work
+    return M, N, work + M * N * 8
+
+
+@njit
+def _is_in_pieces(kinds, M, table):
+    return len(kinds) == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192
+
+
+@njit
+def _tiles(kinds, in_pieces, N, size):
     """Choose rows and columns of a tile, and whether tiles are gone through by columns first."""
+    if in_pieces:
+        return np.int64(2), N, False
     if len(kinds) == 0:
-        return 16, 512, False
-    same = True
+        return np.int64(16), np.int64(512), False
+    by_columns = True
     for kind in kinds:
-        same &= kind == kinds[0]
-    if same and kinds[0] == NT:
-        return 128, VECTOR_BYTES // size, True
-    return 32, SPARSE_VECTORS * VECTOR_BYTES // size, False
+        by_columns &= kind == NT
+    if by_columns:
+        return np.int64(128), np.int64(VECTOR_BYTES // size), True
+    return np.int64(32), np.int64(SPARSE_VECTORS * VECTOR_BYTES // size), False
+
+
+@njit
+def _parts_of_sum(axis, M, N, down, beside, size):
+    """How the parts of a sum lie, one a tile: bytes in all, down, beside, and to the next row."""
+    if axis == 0:  # of each column, for each row of tiles
+        return down * N * size, N * size, UNKNOWN, ZERO
+    if axis == 1:  # of each row, for each column of tiles
+        return beside * M * 8, UNKNOWN, M * 8, np.int64(8)
+    return down * beside * 8, beside * 8, np.int64(8), ZERO
+
+
+@njit
+def _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size):
+    """Tell where each operand of the epilogue begins, and how far it is to the next tile."""
+    M, N, tile_m, tile_n = task[_M], task[_N], task[_TILE_M], task[_TILE_N]
+    n = len(operands) - len(axes)
+    for k in range(n):
+        a, o, role = arrays[k], operands[k], roles[k] if k < len(roles) else FULL
+        o[_FIRST] = a[_ADDRESS]
+        o[_STEP] = a[_ROW_STEP] if role in (FULL, COLUMN) else ZERO
+        o[_DOWN] = o[_STEP] * tile_m
+        o[_BESIDE] = a[_COLUMN_STEP] * tile_n if role in (FULL, ROW) else ZERO
+    for s in range(len(axes)):
+        o = operands[n + s]
+        n_bytes, o[_DOWN], o[_BESIDE], o[_STEP] = _parts_of_sum(axes[s], M, N, down, beside, size)
+        if axes[s] == 0:
+            o[_BESIDE] = tile_n * size
+        elif axes[s] == 1:
+            o[_DOWN] = tile_m * 8
+        o[_FIRST] = sums
+        carray(pointer(sums, np.uint8(1)), n_bytes)[:] = 0
+        sums += _line(n_bytes)
 
 
 def _drive(plan_address, table_address, like):
@@ -307,36 +357,19 @@ def _drive(plan_address, table_address, like):
     n_products, n_results, n_inputs = plan[_N_PRODUCTS], plan[_N_RESULTS], plan[_N_INPUTS]
     n_stored, n_sums = plan[_N_STORED], plan[_N_SUMS]
     rest = carray(pointer(plan_address + _HEAD * 8, 1), 2 * n_products + n_inputs + n_sums)
-    kinds, results = rest[:n_products], rest[n_products : 2 * n_products]
-    roles, axes = (
-        rest[2 * n_products : 2 * n_products + n_inputs],
-        rest[2 * n_products + n_inputs :],
+    kinds = rest[:n_products]
+    roles, axes = rest[2 * n_products : 2 * n_products + n_inputs], rest[len(rest) - n_sums :]
+    table = carray(
+        pointer(table_address, 1), (2 * n_products + n_inputs + n_stored + n_sums, FIELDS)
     )
-    n_arrays = 2 * n_products + n_inputs + n_stored + n_sums
-    table = carray(pointer(table_address, 1), (n_arrays, FIELDS))
     size = table_itemsize(like)
+    M, N, work = _shape_of_all(plan, kinds, roles, table)
+    if M < 0:
+        return 1
 
-    M, N, work = UNKNOWN, UNKNOWN, ZERO
-    for p in range(n_products):
-        m, n, k = _shape(kinds[p], table[2 * p], table[2 * p + 1])
-        if k < 0 or (M >= 0 and (m != M or n != N)):
-            return 1
-        M, N = m, n
-        work += m * n * k
-    inputs, outputs = table[2 * n_products :], table[2 * n_products + n_inputs :]
-    for k in range(n_inputs + n_stored):
-        a, role = inputs[k], roles[k] if k < n_inputs else FULL
-        if M < 0 and role == FULL:
-            M, N = a[_ROWS], a[_COLUMNS]
-        if (role in (FULL, COLUMN) and a[_ROWS] != M) or (role in (FULL, ROW) and a[_COLUMNS] != N):
-            return 1
-    work += M * N * 8
-
-    tile_m, tile_n, columns_first = _tiles(kinds, M, N, size)
-    pieces = 0
-    if n_products == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192:
-        pieces = PIECES
-        tile_m, tile_n, columns_first = 2, N, False
+    in_pieces = _is_in_pieces(kinds, M, table)
+    pieces = PIECES if in_pieces else 0
+    tile_m, tile_n, columns_first = _tiles(kinds, in_pieces, N, size)
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
     down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
@@ -345,18 +378,15 @@ def _drive(plan_address, table_address, like):
     T = threads.thread_count() if work >= SMALL else 1
     T = max(1, min(T, max(down * beside, pieces)))
 
-    n_operands = n_results + n_inputs + n_stored + n_sums
-    sums_bytes = 0
-    for s in range(n_sums):
-        sums_bytes += _line(
-            (N * down * size)
-            if axes[s] == 0
-            else (M * beside * 8 if axes[s] == 1 else down * beside * 8)
-        )
+    n_operands = n_inputs + n_stored + n_sums
+    sums_bytes = ZERO
+    for axis in axes:
+        sums_bytes += _line(_parts_of_sum(axis, M, N, down, beside, size)[0])
+    # One allocation, cut up by hand: every part starts on a cache line of its own.
     sizes = (
         _line(_SIZE * 8),
         _line(n_operands * 32),
-        T * _line(n_operands * 16),
+        T * _line((n_results + n_operands) * 16),
         sums_bytes,
         T * n_results * _line(tile_m * tile_n * size),
         _line(pieces * M * tile_n * size),
@@ -369,13 +399,13 @@ def _drive(plan_address, table_address, like):
     memory = np.empty(total, np.uint8)
     address = _line(memory.ctypes.data)
     task = carray(pointer(address, 1), _SIZE)
-    task[_M], task[_N], task[_THREADS] = M, N, T
+    task[_M], task[_N], task[_THREADS], task[_PIECES] = M, N, T, pieces
     task[_TILE_M], task[_TILE_N], task[_COLUMNS_FIRST] = tile_m, tile_n, columns_first
-    task[_PIECES], task[_PLAN], task[_TABLE] = pieces, plan_address, table_address
+    task[_PLAN], task[_TABLE] = plan_address, table_address
     task[_OPERANDS] = address + sizes[0]
     task[_POINTERS] = task[_OPERANDS] + sizes[1]
-    sums_address = task[_POINTERS] + sizes[2]
-    task[_SCRATCH] = sums_address + sizes[3]
+    sums = task[_POINTERS] + sizes[2]
+    task[_SCRATCH] = sums + sizes[3]
     task[_PARTIAL] = task[_SCRATCH] + sizes[4]
     task[_WORKSPACE] = task[_PARTIAL] + sizes[5]
     task[_SPARSE] = task[_WORKSPACE] + sizes[6]
@@ -384,30 +414,9 @@ def _drive(plan_address, table_address, like):
         wide = kinds[p] != NT and N >= WIDE and table[2 * p + 1][_ROW_STEP] >= N * size
         sparse = wide and _is_sparse(table[2 * p], like)
         carray(pointer(task[_SPARSE], 1), n_products)[p] = sparse
-
     operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
-    for k in range(n_inputs + n_stored):
-        a, role = inputs[k], roles[k] if k < n_inputs else FULL
-        down_step = a[_ROW_STEP] if role in (FULL, COLUMN) else 0
-        beside_step = a[_COLUMN_STEP] if role in (FULL, ROW) else 0
-        o = operands[n_results + k]
-        o[_FIRST], o[_STEP] = a[_ADDRESS], down_step
-        o[_DOWN], o[_BESIDE] = down_step * tile_m, beside_step * tile_n
-    place = sums_address
-    for s in range(n_sums):
-        o = operands[n_results + n_inputs + n_stored + s]
-        o[_FIRST] = place
-        if axes[s] == 0:  # of all columns, for each row of tiles
-            o[_STEP], o[_DOWN], o[_BESIDE] = 0, N * size, tile_n * size
-            n = N * down * size
-        elif axes[s] == 1:  # of all rows, for each column of tiles
-            o[_STEP], o[_DOWN], o[_BESIDE] = 8, tile_m * 8, M * 8
-            n = M * beside * 8
-        else:
-            o[_STEP], o[_DOWN], o[_BESIDE] = 0, beside * 8, 8
-            n = down * beside * 8
-        carray(pointer(place, np.uint8(1)), n)[:] = 0
-        place += _line(n)
+    arrays = table[2 * n_products :]
+    _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size)
 
     if down > 0:
         helped = threads.begin(T)
@@ -415,10 +424,9 @@ def _drive(plan_address, table_address, like):
             threads.together(threads.address("make_pieces", like), T, address, helped)
         threads.together(threads.address("finish", like), T, address, helped)
         threads.end(helped)
-
     for s in range(n_sums):
-        out, o = outputs[n_stored + s], operands[n_results + n_inputs + n_stored + s]
-        _add_up(axes[s], out, o[_FIRST], M, N, down, beside, like)
+        out, parts = arrays[n_inputs + n_stored + s], operands[n_inputs + n_stored + s][_FIRST]
+        _add_up(axes[s], out, parts, M, N, down, beside, like)
     _keep_alive(memory)
     return 0
 
@@ -433,14 +441,13 @@ def _add_up(axis, out, parts, M, N, down, beside, like):
         for i in range(down):
             add_to(total, _vector(parts + i * N * size, N, like))
         return
-    rows = M if axis == 1 else 1
-    tiles = beside if axis == 1 else down * beside
+    rows, tiles = (M, beside) if axis == 1 else (ONE, down * beside)
     part = carray(pointer(parts, 1.0), (tiles, rows))
     for i in range(rows):
         total = 0.0
         for j in range(tiles):
             total += part[j, i]
-        carray(pointer(out[_ADDRESS] + i * size, like), 1)[0] = total
+        _vector(out[_ADDRESS] + i * size, ONE, like)[0] = total
 
 
 @njit(inline="never")
@@ -461,53 +468,3 @@ def driver(dtype: str) -> int:
     drive = compiled(types.int64(types.int64, types.int64, like), _drive)
     threads.publish("drive", dtype, drive)
     return drive.address
-
-
-def plan_of(op) -> np.ndarray:
-    """Return the plan of a `FusedProducts`; its loop is compiled or read from the cache."""
-    places = {"nn": NN, "nt": NT, "tn": TN}
-    roles = {"full": FULL, "row": ROW, "column": COLUMN, "scalar": SCALAR}
-    return make_plan(
-        compile_epilogue(op.epilogue, 8 * np.dtype(op.dtype).itemsize),
-        [(places[kind], result) for kind, result in op.products],
-        op.n_results,
-        [roles[role] for role in op.roles],
-        len(op.stored),
-        [axis for _, axis in op.sums],
-    )
-
-
-def run_in_python(op, inputs) -> list[np.ndarray]:
-    """Run a `FusedProducts` without compiled code around it."""
-    plan = plan_of(op)
-    first = 2 * len(op.products)
-    places = dict(op.inplace)
-    inputs = [_by_rows(v) for v in inputs]
-    M, N = op.shape([v.shape for v in inputs])
-    outputs = []
-    for k, output_type in enumerate(op.output_types):
-        axis = op.sums[k - len(op.stored)][1] if k >= len(op.stored) else "stored"
-        shape = {"stored": (M, N), 0: (N,), 1: (M,), None: ()}[axis]
-        outputs.append(
-            inputs[first + places[k]] if k in places else np.empty(shape, output_type.dtype)
-        )
-    table = np.array([_described(v) for v in (*inputs, *outputs)], np.int64)
-    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(driver(op.dtype))
-    if call(plan.ctypes.data, table.ctypes.data, None) != 0:
-        raise ValueError(WRONG_SHAPES)
-    return outputs
-
-
-def _by_rows(array: np.ndarray) -> np.ndarray:
-    array = np.asarray(array)
-    size = array.itemsize
-    if array.ndim == 0 or (array.strides[-1] == size and array.strides[0] % size == 0):
-        return array
-    return np.ascontiguousarray(array)
-
-
-def _described(array: np.ndarray) -> list[int]:
-    shape, strides = array.shape, array.strides
-    if array.ndim < 2:
-        shape, strides = (shape or (1,)) * 2, (strides or (0,)) * 2
-    return [array.ctypes.data, *shape, *strides]

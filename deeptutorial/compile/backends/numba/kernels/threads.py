@@ -168,10 +168,10 @@ def call_loop(typing_context, loop, rows, columns, operands):
 @intrinsic(prefer_literal=True)
 def address(typing_context, name, like):
     """The address of a kernel, as published for the type that `like` points at."""
-    symbol_ = _symbol(name.literal_value, like.dtype.bitwidth // 8)
+    published = _symbol(name.literal_value, like.dtype.bitwidth // 8)
 
     def codegen(context, builder, signature, values):
-        return named_address(builder, symbol_)
+        return named_address(builder, published)
 
     return types.int64(name, like), codegen
 
@@ -196,8 +196,9 @@ def symbol(name: str, dtype: str) -> str:
 def keep_plan(key: str, plan: np.ndarray) -> str:
     """Let compiled code find a plan, to the end of the process; return its name."""
     name = f"deeptutorial.plan.{key}"
-    _registered.append(plan)
-    llvm.add_symbol(name, plan.ctypes.data)
+    if name not in _plans:
+        _plans[name] = plan
+        llvm.add_symbol(name, plan.ctypes.data)
     return name
 
 
@@ -417,6 +418,7 @@ class _Helpers:
 
 
 _registered: list = []
+_plans: dict[str, np.ndarray] = {}
 _helpers = _Helpers()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_helpers.forget)

@@ -166,8 +166,9 @@ def _multiply_tile(rows, width, masked):
         sums = [[cgutils.alloca_once(builder, v.type) for _ in offsets] for _ in c]
         with builder.if_else(builder.icmp_signed("!=", fresh, integer(0))) as (then, otherwise):
             with then:
-                for s in sum(sums, []):
-                    builder.store(v.zero, s)
+                for row in sums:
+                    for s in row:
+                        builder.store(v.zero, s)
             with otherwise:
                 for m in range(rows):
                     for s, o, mask in zip(sums[m], offsets, masks, strict=True):

@@ -9,8 +9,9 @@ mathematical library is called for each number.
 import numpy as np
 from llvmlite import ir
 
-__all__ = ["CONTRACT", "VectorMath"]
+__all__ = ["CONTRACT", "FLOATS", "VectorMath"]
 
+FLOATS = ("float32", "float64")
 CONTRACT = ("contract",)  # a product and a sum may be rounded once; nothing else is assumed
 LN2_HIGH, LN2_LOW = (
     0.693359375,
