@@ -8,7 +8,8 @@ compiles the functions that the page talks about and writes each one's graph to 
 graphviz reads it (``.dot``) and as a picture (``.svg``, with the checksum of the first in it, so
 that a test notices when they are out of date). Constants of no consequence and the turning of a
 vector into a row are left out; elementwise operations that PyTensor has fused are shown as one
-formula, ``i0``, ``i1``, … being what comes in, from the left.
+formula, ``i0``, ``i1``, … being what comes in, from the left; of a `FusedProducts` are shown its
+products, and the formulas of what it makes of them.
 """
 
 import hashlib
@@ -29,55 +30,47 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import SpecifyShape
 
-from deeptutorial import HiddenLayer, dA
-from deeptutorial.compile.backends.numba.modes import layer_step_mode
+from deeptutorial import dA
 
 GRAPHS = Path(__file__).parent / "graphs"
 INFIX = {"add": "+", "sub": "−", "mul": "·", "true_div": "/"}
-FUSED = ("DenoisingStep", "LayerStep", "LayerProduct")
+FUSED = ("DenoisingStep", "FusedProducts")
+
+
+class TanhUnits(dA):
+    def get_hidden_values(self, input):
+        return pt.tanh(pt.dot(input, self.W) + self.b)
+
+
+def a_changed_step(da):
+    """Return the cost of a dA, and updates with momentum and clipped gradients."""
+    cost, _ = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
+    updates = []
+    for param, gradient in zip(da.params, pt.grad(cost, da.params), strict=True):
+        v = pytensor.shared(np.zeros_like(param.get_value()), name=f"v_{param.name}")
+        new_v = 0.9 * v - 0.1 * pt.clip(gradient, -1, 1)
+        updates += [(v, new_v), (param, param + new_v)]
+    return cost, updates
 
 
 def graphs() -> dict[str, str]:
     """Return each graph, by the name of its file, in graphviz's language."""
+
+    def compiled(cost, updates, mode):
+        return _dot(_outputs(pytensor.function([x], cost, updates=updates, mode=mode)))
+
     with pytensor.config.change_flags(floatX="float32"):
-        return _denoising_graphs() | _layer_graphs()
-
-
-def _denoising_graphs() -> dict[str, str]:
-    x = pt.tensor("x", shape=(20, 784))
-    da = dA(np.random.RandomState(123), input=x)
-    cost, updates = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
-
-    def compiled(mode):
-        return _outputs(pytensor.function([x], cost, updates=updates, mode=mode))
-
-    mode = get_default_mode()
-    return {
-        "written": _dot({"what it returns": cost}),
-        "denoising-before": _dot(compiled(mode.excluding("deeptutorial"))),
-        "denoising-after": _dot(compiled(mode)),
-    }
-
-
-def _layer_graphs() -> dict[str, str]:
-    """Two layers of a network; what comes down to them from above is an input here, ``d``."""
-    x, d = pt.tensor("x", shape=(20, 784)), pt.tensor("d", shape=(20, 500))
-    rng = np.random.RandomState(123)
-    lower = HiddenLayer(rng, x, 784, 500, activation=pt.sigmoid)
-    upper = HiddenLayer(rng, lower.output, 500, 500, activation=pt.sigmoid)
-    params = [*lower.params, *upper.params]
-    for param, name in zip(params, ("W₁", "b₁", "W₂", "b₂"), strict=True):
-        param.name = name
-    gradients = pt.grad(None, params, known_grads={upper.output: d})
-    updates = [(p, p - 0.1 * g) for p, g in zip(params, gradients, strict=True)]
-
-    def compiled(mode):
-        return _outputs(pytensor.function([x, d], upper.output, updates=updates, mode=mode))
-
-    return {
-        "layer-before": _dot(compiled(get_default_mode().excluding("deeptutorial"))),
-        "layer-after": _dot(compiled(layer_step_mode())),
-    }
+        mode = get_default_mode()
+        x = pt.tensor("x", shape=(20, 784))
+        da = dA(np.random.RandomState(123), input=x)
+        step = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
+        changed_step = a_changed_step(TanhUnits(np.random.RandomState(123), input=x))
+        return {
+            "written": _dot({"what it returns": changed_step[0]}),
+            "changed-before": compiled(*changed_step, mode.excluding("deeptutorial")),
+            "changed-after": compiled(*changed_step, mode),
+            "denoising": compiled(*step, mode),
+        }
 
 
 def _outputs(function) -> dict[str, Variable]:
@@ -165,6 +158,8 @@ def _described(node) -> tuple[str, str]:
     """Return what is written into the box of a node, and its kind."""
     op = node.op
     name = type(op).__name__
+    if name == "FusedProducts":
+        return "\n".join([name, *_fused_formulas(node)]), "fused"
     if name in FUSED:
         return name, "fused"
     if name == "CoinFlips":
@@ -187,30 +182,83 @@ def _shortened(name: str) -> str:
     return {"neg": "−", "true_div": "/", "Mul": "·", "Add": "+"}.get(name, name)
 
 
-def _formulas(fgraph) -> Iterable[str]:
-    """Write the outputs of a fused operation, what they have in common once."""
+def _formulas(fgraph) -> list[str]:
+    """Write the outputs of a fused operation."""
     names = {variable: f"i{place}" for place, variable in enumerate(fgraph.inputs)}
+    return [_written(output, names) for output in fgraph.outputs]
 
-    def write(variable: Variable, outermost: bool = False) -> str:
-        if variable in names:
-            return names[variable]
-        if isinstance(variable, Constant):
-            return f"{variable.data.item():.4g}".replace("-", "−")
-        op, arguments = variable.owner.op, variable.owner.inputs
-        if isinstance(op, Cast):
-            return write(arguments[0], outermost)
-        name = (op.name or type(op).__name__).lower()
-        if name in INFIX:
-            parts = list(map(write, arguments))
-            text = f" {INFIX[name]} ".join(parts)
-            if outermost and len(text) > 50:
-                return f" {INFIX[name]}\n".join(parts)
-            return text if outermost else f"({text})"
-        if name == "neg":
-            return "−" + write(arguments[0])
-        return f"{name}({', '.join(write(a, outermost=True) for a in arguments)})"
 
-    return [write(output, outermost=True) for output in fgraph.outputs]
+def _fused_formulas(node) -> list[str]:
+    """Write the products of a `FusedProducts`, what is made of them, and what is stored of that.
+
+    What comes in is called by its name if it has one, and what is used twice gets a letter.
+    """
+    op, graph = node.op, node.op.epilogue
+    inputs = [
+        _name(variable) if variable.name and variable.owner is None else f"i{place}"
+        for place, variable in enumerate(map(_seen_through, node.inputs))
+    ]
+    results = [f"p{_subscript(r)}" if op.n_results > 1 else "p" for r in range(op.n_results)]
+    names = dict(zip(graph.inputs, [*results, *inputs[2 * len(op.products) :]], strict=True))
+    lines = []
+    for r, name in enumerate(results):
+        factors = [
+            f"{inputs[2 * k]}{'ᵀ' * (kind == 'tn')} {inputs[2 * k + 1]}{'ᵀ' * (kind == 'nt')}"
+            for k, (kind, result) in enumerate(op.products)
+            if result == r
+        ]
+        lines.append(f"{name} = {' + '.join(factors)}")
+
+    order = [n.outputs[0] for n in toposort(graph.outputs) if not isinstance(n.op, Cast)]
+    uses = [v for variable in order for v in map(_uncast, variable.owner.inputs)]
+    used = [*uses, *map(_uncast, (graph.outputs[place] for place, _ in op.sums))]
+    used += [_uncast(graph.outputs[place]) for place in op.stored]
+    letters = iter("qrstu")
+    for variable in order:
+        if variable not in names and used.count(variable) > 1:
+            letter = next(letters)
+            lines.append(f"{letter} = {_written(variable, names)}")
+            names[variable] = letter
+
+    written_over = {out: inputs[2 * len(op.products) + place] for out, place in op.inplace}
+    for k, place in enumerate(op.stored):
+        text = _written(graph.outputs[place], names)
+        lines.append(f"{written_over[k]} ← {text}" if k in written_over else f"store {text}")
+    for place, axis in op.sums:
+        text = _written(graph.outputs[place], names)
+        lines.append(f"sum({text})" if axis is None else f"sum({text}, axis {axis})")
+    return lines
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def _uncast(variable: Variable) -> Variable:
+    while variable.owner is not None and isinstance(variable.owner.op, Cast):
+        variable = variable.owner.inputs[0]
+    return variable
+
+
+def _written(variable: Variable, names: dict[Variable, str], bare: Iterable[str] = INFIX) -> str:
+    """Write a scalar graph as a formula, without brackets if it is one of the operations `bare`."""
+    variable = _uncast(variable)
+    if variable in names:
+        return names[variable]
+    if isinstance(variable, Constant):
+        return f"{variable.data.item():.4g}".replace("-", "−")
+    op, arguments = variable.owner.op, variable.owner.inputs
+    name = (op.name or type(op).__name__).lower()
+    if name in INFIX:
+        within = ("mul", "true_div") if name in ("add", "sub") else ()
+        parts = [_written(argument, names, within) for argument in arguments]
+        text = f" {INFIX[name]} ".join(parts)
+        if bare is INFIX and len(text) > 60:
+            return f" {INFIX[name]}\n".join(parts)
+        return text if name in bare else f"({text})"
+    if name == "neg":
+        return "−" + _written(arguments[0], names, ())
+    return f"{name}({', '.join(_written(argument, names) for argument in arguments)})"
 
 
 # ---- pictures

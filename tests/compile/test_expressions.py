@@ -1,4 +1,4 @@
-"""Formulas are recognised in any spelling, and nothing else is, however near it comes."""
+"""Formulas are proved in any spelling, and nothing else is, however near it comes."""
 
 import math
 import operator

@@ -1,4 +1,4 @@
-"""A training step that is nearly a dA's is left as it is, and nothing is said about it."""
+"""A training step that is nearly a dA's is no `DenoisingStep`, and nothing is said about it."""
 
 import logging
 import math

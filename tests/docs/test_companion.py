@@ -47,11 +47,11 @@ def test_the_graphs_show_what_the_page_says():
     def kinds(name):
         return re.findall('class="(.*?)"', (draw_graphs.GRAPHS / name).read_text(encoding="utf-8"))
 
-    assert kinds("denoising-before.dot").count("product") == 5
-    assert kinds("denoising-after.dot").count("product") == 0
-    assert kinds("denoising-after.dot").count("fused") == 1
-    assert kinds("layer-before.dot").count("product") == 5
-    assert kinds("layer-after.dot").count("product") == 0
+    assert kinds("changed-before.dot").count("product") == 5
+    assert kinds("changed-after.dot").count("product") == 0
+    assert kinds("changed-after.dot").count("fused") == 4
+    assert kinds("denoising.dot").count("product") == 0
+    assert kinds("denoising.dot").count("fused") == 1
 
 
 def build(folder, page):

@@ -17,12 +17,11 @@ that, and because a row of W can stay with one core from the first product to th
 one piece of code sees them all. Noise that is not made by coin flips, and noise that something else
 in the graph looks at too, is made as before, and ``tilde_x`` handed to the Op.
 
-The step is recognised by what it computes (see `deeptutorial.compile.rewrites.expressions`), so
-that it does not matter how the cost was written, nor in which form its gradient arrives; but it
-must be proved to compute this, and a step with its gradients clipped, or a cost with a constant
-added in its logarithms, is left as it is. Anything else in the graph that needs one of the
-intermediate products keeps the rewrite from being applied, since the product would then be
-calculated twice.
+The step is matched by proof (see `deeptutorial.compile.rewrites.expressions`): it does not matter
+how the cost was written, nor in which form its gradient arrives, but a graph that cannot be proved
+to compute this, because its gradients are clipped, say, or a constant is added in its logarithms,
+is left to `deeptutorial.compile.rewrites.fused_products`. So is one where anything else needs one
+of the intermediate products, which would then be calculated twice.
 
 It is applied in Numba mode; ``mode.excluding("deeptutorial")`` leaves it out.
 """

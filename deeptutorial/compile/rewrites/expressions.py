@@ -1,4 +1,4 @@
-"""Recognise elementwise expressions by what they compute, not by how they are written.
+"""Prove what elementwise expressions compute, however they are written.
 
 The gradient of a cost reaches the rewrites in a form that no person would write, and that changes
 from one release of PyTensor to the next: (z - x) / n, for instance, may come as
@@ -27,7 +27,7 @@ from deeptutorial.compile.rewrites.formulas import UNKNOWN, Formula
 
 __all__ = ["elementwise_leaves", "formula", "value_at"]
 
-GREATEST_DEPTH = 40  # of what is recognised: the walk is recursive
+GREATEST_DEPTH = 40  # of an expression: the walk is recursive
 
 # `second(a, b)` is b, in the shape of a. A cast that loses digits is dealt with where it is met.
 _FUNCTIONS = {
