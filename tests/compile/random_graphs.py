@@ -12,6 +12,7 @@ functions do not take a day to compile, the Ops run in Python; with ``--numba`` 
 import argparse
 import contextlib
 import copy
+import gc
 import logging
 import sys
 import time
@@ -354,6 +355,9 @@ def main(arguments: list[str] | None = None) -> int:
                 print()
                 pytensor.dprint(function, print_type=options.verbose)
         print("x" if comparison.problems else ".", end="", flush=True)
+        del comparison
+        if number % 10 == 0:
+            gc.collect()  # functions go round in circles, and 2000 of them fill the memory
     print(f"\n\n{tally.table()}")
     if tally.wrong:
         print(f"disagreed: {', '.join(map(str, tally.wrong))}\n{tally.suspects()}")

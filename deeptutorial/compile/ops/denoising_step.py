@@ -116,11 +116,11 @@ class DenoisingStep(Op):
         y = _sigmoid(tilde_x @ W + b)
         a = y @ W.T + b_prime
         L = np.sum(np.logaddexp(0, a) - x * a, axis=1)
-        delta = _sigmoid(a) - x
+        delta = step_size * (_sigmoid(a) - x)
         epsilon = (delta @ W) * y * (1 - y)
-        W -= step_size * (tilde_x.T @ epsilon + delta.T @ y)
-        b -= step_size * epsilon.sum(axis=0)
-        b_prime -= step_size * delta.sum(axis=0)
+        W -= tilde_x.T @ epsilon + delta.T @ y
+        b -= epsilon.sum(axis=0)
+        b_prime -= delta.sum(axis=0)
         for storage, value in zip(output_storage, (L, W, b, b_prime), strict=False):
             storage[0] = np.asarray(value, dtype=x.dtype)
 

@@ -77,6 +77,13 @@ class FusedProducts(Op):
             self.output_types, inplace,
         )  # fmt: skip
 
+    def __str__(self) -> str:
+        products = {"nn": "A B", "nt": "A B.T", "tn": "A.T B"}
+        made = " + ".join(products[kind] for kind, _ in self.products) or "no product"
+        sums = f", {len(self.sums)} sums" if self.sums else ""
+        over = f", {len(self.inplace)} in place" if self.inplace else ""
+        return f"FusedProducts{{{made}; {len(self.stored)} stored{sums}{over}}}"
+
     @property
     def dtype(self) -> str:
         """The float type that is worked in."""
