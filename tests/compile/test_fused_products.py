@@ -169,6 +169,12 @@ def test_shapes_that_do_not_fit_are_refused():
             run(*(np.ones(shape) for shape in shapes))
 
 
+def test_floats_of_two_types_are_refused():
+    scalars = [ps.float32(), ps.float64()]
+    with pytest.raises(TypeError, match="of one type"):
+        FusedProducts([], scalars, [scalars[0] * 1], ["full"] * 2, [0], [], [pt.fmatrix().type])
+
+
 # ---- which graphs
 
 
@@ -307,6 +313,18 @@ def test_another_variable_that_takes_the_old_weights_gets_the_old_ones():
     before = net.W.get_value()
     net.function(*net.batch)
     np.testing.assert_array_equal(old.get_value(), before)
+
+
+def test_a_sum_of_what_was_float64():
+    """Of numbers that are cast: they are summed up in the type that they are cast to."""
+
+    def outputs(net):
+        return [net.cost, (pt.cast(net.x, "float32") * np.float32(2)).sum(axis=0)]
+
+    net = agrees(outputs=outputs)
+    _, sums = net.function(*net.batch)
+    assert sums.dtype == "float32"
+    np.testing.assert_allclose(sums, 2 * net.batch[0].sum(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,15 @@ class FusedProducts(Op):
         Outputs that are written over inputs of the graph (places among its inputs behind the
         results).
 
+    Attributes
+    ----------
+    dtype : {"float32", "float64"}
+        The type of all floats.
+
     Raises
     ------
+    TypeError
+        For floats of several types, or none.
     ValueError
         When it runs: for shapes that do not fit together. Nothing is written then.
     """
@@ -63,6 +70,10 @@ class FusedProducts(Op):
         self.stored, self.sums = tuple(stored), tuple(sums)
         self.output_types, self.inplace = tuple(output_types), tuple(inplace)
         self.n_results = len(scalar_inputs) - len(roles)
+        types = {v.type.dtype for v in (*scalar_inputs, *scalar_outputs)} & set(FLOATS)
+        if len(types) != 1:
+            raise TypeError(f"all floats must be of one type, float32 or float64, got {types}")
+        (self.dtype,) = types
         steps = [1] * self.n_results + [int(role in ("full", "row")) for role in roles]
         self.epilogue = Epilogue(scalar_inputs, scalar_outputs, steps, stored, sums)
         self.key = (self.products, self.roles, self.output_types, self.epilogue.digest())
@@ -83,12 +94,6 @@ class FusedProducts(Op):
         sums = f", {len(self.sums)} sums" if self.sums else ""
         over = f", {len(self.inplace)} in place" if self.inplace else ""
         return f"FusedProducts{{{made}; {len(self.stored)} stored{sums}{over}}}"
-
-    @property
-    def dtype(self) -> str:
-        """The float type that is worked in."""
-        types = [v.type.dtype for v in (*self.epilogue.inputs, *self.epilogue.outputs)]
-        return next(dtype for dtype in types if dtype in FLOATS)
 
     def make_node(self, *inputs):
         inputs = [pt.as_tensor_variable(v) for v in inputs]

@@ -94,6 +94,11 @@ def _is_elementwise(node: Apply | None, space: tuple[bool, ...]) -> bool:
     )
 
 
+def _has_floats_of(node: Apply, dtype: str) -> bool:
+    """Tell whether all floats that go in and out are of one type."""
+    return all(v.dtype == dtype or v.dtype not in FLOATS for v in (*node.inputs, *node.outputs))
+
+
 def _axis_of_sum(node: Apply) -> int | str | None:
     """Return the axis of a sum over a matrix, None for both; "no" for another node."""
     if not isinstance(node.op, Sum) or node.inputs[0].ndim != 2:
@@ -110,6 +115,7 @@ def _is_sum_of_elementwise(node: Apply) -> bool:
         _axis_of_sum(node) != "no"
         and source is not None
         and _is_elementwise(source, source.outputs[0].type.broadcastable)
+        and _has_floats_of(source, source.outputs[0].dtype)
     )
 
 
@@ -137,9 +143,7 @@ class _Cluster:
             takes = node.outputs[0].type.broadcastable == self.space
         else:
             takes = _is_elementwise(node, self.space)
-        return takes and all(
-            v.dtype == self.dtype for v in (*node.inputs, *node.outputs) if v.dtype in FLOATS
-        )
+        return takes and _has_floats_of(node, self.dtype)
 
     def _clients(self, variable: Variable) -> list[Apply]:
         return [client for client, _ in self.fgraph.clients.get(variable, ())]
@@ -188,7 +192,9 @@ class _Cluster:
         stored = self._stored()
         for variable in stored:
             users = self._clients(variable)
-            if not all(isinstance(u.op, Elemwise) for u in users) or _is_product(variable.owner):
+            if _is_product(variable.owner) or not all(
+                isinstance(user.op, Elemwise) and user not in self.nodes for user in users
+            ):
                 continue
             kept, trial = self.nodes, {variable.owner}
             while True:

@@ -31,7 +31,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 __all__ = ["QuickNumbaLinker"]
 
-_VERSION = "quick 1"
+_VERSION = "quick 2"
 """To be changed with what is below, since compiled functions are kept on disk."""
 
 
@@ -143,7 +143,9 @@ def _reduction(op: CAReduce, node: Apply, axis: int) -> str | None:
     if isinstance(op.scalar_op, Add):
         identity, move = "0", f"{place} += {entry}"
     else:
-        identity, move = "-np.inf", f"if {place} < {entry}: {place} = {entry}"
+        # As in NumPy a NaN is the largest; before PyTensor 3.3 its Numba backend overlooks it.
+        identity = "-np.inf"
+        move = f"if {place} < {entry} or {entry} != {entry}: {place} = {entry}"
     return REDUCE.format(
         kept=1 - axis,
         identity=identity,

@@ -40,7 +40,9 @@ def _compiled(module: ir.Module) -> bytes:
     module.triple = _machine().triple
     compiled = llvm.parse_assembly(str(module))
     compiled.verify()
-    passes = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(2, 0))
+    passes = llvm.create_pass_builder(
+        _machine(), llvm.create_pipeline_tuning_options(speed_level=2)
+    )
     passes.getModulePassManager().run(compiled, passes)
     return _machine().emit_object(compiled)
 
