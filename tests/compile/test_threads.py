@@ -19,10 +19,13 @@ TRAIN = """
 import numpy as np, pytensor
 from deeptutorial import RandomStreams, dA
 
-def trained(n_hidden=90, steps=5):
+def trained(n_hidden=90, steps=5, decay=0):
     pytensor.config.floatX = "float32"
     da = dA(np.random.RandomState(1), RandomStreams(2), n_visible=200, n_hidden=n_hidden)
     cost, updates = da.get_cost_updates(0.3, 0.1)
+    if decay:
+        (W, new_W), *others = updates
+        updates = [(W, new_W - np.float32(decay) * W), *others]
     train = pytensor.function([da.x], cost, updates=updates)
     x = np.random.default_rng(3).uniform(size=(20, 200)).astype("float32")
     costs = [float(train(x)) for _ in range(steps)]
@@ -104,11 +107,72 @@ def test_the_same_run_is_the_same_to_the_bit():
     assert run(program) == run(program)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_trains_too():
+@several_cores
+def test_a_changed_step_is_the_same_to_the_bit_with_any_number_of_threads():
     program = """
+import hashlib
+print(hashlib.sha256(trained(n_hidden=300, decay=0.01)[1]).hexdigest())
+"""
+    digests = {run(program, OMP_NUM_THREADS=n) for n in ("1", "2", "64")}
+    assert len(digests) == 1
+
+
+def test_helpers_that_slept_wake_up():
+    """A little rest between two steps, and the helpers are asleep; nothing else changes."""
+    program = """
+import time
+da = dA(np.random.RandomState(1), RandomStreams(2), n_visible=200, n_hidden=300)
+cost, updates = da.get_cost_updates(0.0, 0.1)
+x = np.random.default_rng(3).uniform(size=(20, 200))
+train = pytensor.function([da.x], cost + (da.W**2).sum(), updates=updates)
+costs = []
+for pause in (0, 0, 0.3, 0.3):
+    for param in da.params:
+        param.set_value(0 * param.get_value())
+    costs.append(float(train(x)))
+    time.sleep(pause)
+print(len(set(costs)) == 1)
+"""
+    assert run(program) == "True\n"
+
+
+def test_callers_in_many_threads_of_python():
+    """Each trains a dA of its own, with a changed step: it is what it is alone."""
+    program = """
+import threading
+pytensor.config.floatX = "float32"
+
+def problem():
+    da = dA(np.random.RandomState(1), RandomStreams(2), n_visible=200, n_hidden=300)
+    cost, updates = da.get_cost_updates(0.3, 0.1)
+    train = pytensor.function([da.x], cost + 0.01 * (da.W**2).sum(), updates=updates)
+    train(x[:1])  # compiled here: neither PyTensor nor Numba does so in several threads
+    return da, train
+
+def work(train):
+    for _ in range(30):
+        train(x)
+
+x = np.random.default_rng(3).uniform(size=(20, 200)).astype("float32")
+problems = [problem() for _ in range(5)]
+work(problems[0][1])
+callers = [threading.Thread(target=work, args=(train,)) for _, train in problems[1:]]
+for caller in callers: caller.start()
+for caller in callers: caller.join()
+first, *others = [da.W.get_value() for da, _ in problems]
+print(all((W == first).all() for W in others))
+"""
+    assert run(program) == "True\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("decay", [0, 0.01])
+def test_a_forked_child_trains_too(decay):
+    program = (
+        f"decay = {decay}"
+        + """
 import hashlib, os, sys
-digest = lambda: hashlib.sha256(trained()[1]).hexdigest()
+digest = lambda: hashlib.sha256(trained(n_hidden=300, decay=decay)[1]).hexdigest()
 before = digest()
 child = os.fork()
 if child == 0:
@@ -116,6 +180,7 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status), digest() == before)
 """
+    )
     assert run(program).split() == ["0", "True"]
 
 
