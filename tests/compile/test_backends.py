@@ -315,7 +315,8 @@ def test_what_is_not_there(backend, device, words, capsys):
 def test_a_package_that_is_not_installed(backend, module, monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "deeptutorial.compile.backends.find_spec", lambda m: None if m == module else find_spec(m)
+        "deeptutorial.compile.backends.devices.find_spec",
+        lambda m: None if m == module else find_spec(m),
     )
     with pytest.raises(BackendError, match=f"pip install {module}"):
         deeptutorial.use(backend)

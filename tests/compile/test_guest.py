@@ -56,5 +56,5 @@ def test_same_results(both):
 
 
 def test_next_to_no_time_is_spent_on_them(both):
-    """Only the linear autoencoder's two products with a transposed matrix are looked at closely."""
-    assert both[2] == 2
+    """None trains a matrix, so none is looked at closely."""
+    assert both[2] == 0

@@ -33,17 +33,19 @@ def logistic_regression():
 
 
 def linear_autoencoder():
-    W = shared(A)
+    """It tells which way the matrix should go, and goes the mean of it: no matrix is trained."""
+    W, mean = shared(A), shared(0.0)
     x = pt.as_tensor_variable(B)
     cost = ((x @ W @ W.T - x) ** 2).sum()
-    return cost, [(W, W - 0.01 * pytensor.grad(cost, W))]
+    gradient = pytensor.grad(cost, W)
+    return cost + 0 * gradient.sum(), [(mean, gradient.mean())]
 
 
 def two_layers():
     W, U, b = shared(A), shared(B), shared(v)
     y = pt.special.softmax(pt.tanh(A @ W + b) @ U, axis=1)
     cost = -pt.log(y[:, 0]).mean()
-    return cost, [(q, q - 0.1 * pytensor.grad(cost, q)) for q in (W, U, b)]
+    return cost, [(b, b - 0.1 * pytensor.grad(cost, b))]  # what is below and above is kept
 
 
 def momentum():
@@ -84,16 +86,22 @@ GRAPHS = {
 def main():
     found = {}
     if "guest" in sys.argv:
-        # Where the rewrite begins to look closely; what comes before is one walk over the graph.
-        rewrite = deeptutorial.compile.rewrites.denoising_step
-        look = rewrite.elementwise_leaves
+        # Where the rewrites begin to look closely; what comes before is one walk over the graph.
         found["closer looks"] = 0
+        rewrites = deeptutorial.compile.rewrites
 
-        def counted(*arguments, **options):
-            found["closer looks"] += 1
-            return look(*arguments, **options)
+        def counting(look):
+            def counted(*arguments):
+                found["closer looks"] += 1
+                return look(*arguments)
 
-        rewrite.elementwise_leaves = counted
+            return counted
+
+        for module, name in (
+            (rewrites.denoising_step, "elementwise_leaves"),
+            (rewrites.fused_products, "_Cluster"),
+        ):
+            setattr(module, name, counting(getattr(module, name)))
     for name, build in GRAPHS.items():
         output, updates = build()
         function = pytensor.function([], output, updates=updates)

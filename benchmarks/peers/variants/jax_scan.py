@@ -74,12 +74,12 @@ def masking(x, key, level):
 
 
 def salt_and_pepper(x, key, level):
-    u = jax.random.uniform(key, x.shape)
+    u = jax.random.uniform(key, x.shape, x.dtype)
     return jnp.where(u < level / 2, 0.0, jnp.where(u < level, 1.0, x))
 
 
 def gaussian(x, key, level):
-    return x + level * jax.random.normal(key, x.shape)
+    return x + level * jax.random.normal(key, x.shape, x.dtype)
 
 
 NOISES = {"salt-and-pepper": salt_and_pepper, "gaussian": gaussian}
