@@ -13,7 +13,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.backends.numba.modes import quick_mode
+from deeptutorial.compile.backends.numba.modes import own_products_mode
 from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
     checked_number,
@@ -265,7 +265,7 @@ class SdA:
                 cost,
                 updates=updates,
                 givens={x: rows[batch]},
-                mode=quick_mode(),
+                mode=own_products_mode(),
                 name=f"pretrain_layer_{i}",
             )
             pretrain_fns.append(PretrainingFunction(step))
@@ -338,7 +338,7 @@ class SdA:
                 for param, gparam in zip(self.params, gparams, strict=True)
             ],
             givens=on_minibatches_of(datasets[0]),
-            mode=quick_mode(),
+            mode=own_products_mode(),
             name="train",
         )
         valid_score_i, test_score_i = (
@@ -430,7 +430,7 @@ class SdA:
         if key not in self._compiled:
             rows = pt.matrix("rows")
             self._compiled[key] = pytensor.function(
-                [rows], output, givens={input: rows}, mode=quick_mode()
+                [rows], output, givens={input: rows}, mode=own_products_mode()
             )
         function = self._compiled[key]
         result = np.empty((len(X), n_columns), dtype=output.dtype)

@@ -368,6 +368,16 @@ def test_functions_that_do_not_train_are_left_alone():
         assert not any(isinstance(n.op, FusedProducts) for n in function.maker.fgraph.apply_nodes)
 
 
+def test_where_it_is_asked_for_every_product_is_one():
+    x, W = pt.dmatrices("x", "W")
+    mode = quick_mode().including("fuse_every_product")
+    function = pytensor.function([x, W], pt.tanh(pt.dot(x, W)), mode=mode)
+    (node,) = function.maker.fgraph.apply_nodes
+    assert isinstance(node.op, FusedProducts)
+    x, W = np.random.default_rng(1).normal(size=(2, 5, 5))
+    np.testing.assert_allclose(function(x, W), np.tanh(x @ W))
+
+
 # ---- through Numba
 
 

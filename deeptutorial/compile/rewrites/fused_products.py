@@ -21,7 +21,8 @@ needs. What the cluster would have to store, though another could make it of wha
 is left to the other.
 
 It is applied in Numba mode, where a function trains: it updates a matrix by something that is made
-of a product. ``mode.excluding("deeptutorial")`` leaves it out.
+of a product; elsewhere if it is asked for, by ``mode.including("fuse_every_product")``.
+``mode.excluding("deeptutorial")`` leaves it out.
 """
 
 from collections.abc import Iterable
@@ -47,10 +48,20 @@ __all__ = ["FuseProducts", "WriteOver"]
 
 
 class FuseProducts(GraphRewriter):
-    """Make each product, with what is elementwise made of it, a `FusedProducts`."""
+    """Make each product, with what is elementwise made of it, a `FusedProducts`.
+
+    Parameters
+    ----------
+    everywhere : bool
+        In functions that do not train, too.
+    """
+
+    def __init__(self, everywhere: bool = False):
+        super().__init__()
+        self.everywhere = everywhere
 
     def apply(self, fgraph: FunctionGraph):
-        if not _trains(fgraph):
+        if not (self.everywhere or _trains(fgraph)):
             return
         for is_seed in (_is_product, _is_sum_of_elementwise):
             for node in fgraph.toposort():
@@ -378,4 +389,5 @@ class WriteOver(GraphRewriter):
 
 # Behind PyTensor's work on single nodes, before it fuses what is left.
 optdb.register("fuse_products", FuseProducts(), "numba", "deeptutorial", position=48.9)
+optdb.register("fuse_every_product", FuseProducts(everywhere=True), "deeptutorial", position=48.9)
 optdb.register("write_over", WriteOver(), "numba", "inplace", "deeptutorial", position=50.95)
