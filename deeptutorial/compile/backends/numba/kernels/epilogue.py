@@ -9,13 +9,14 @@ from hashlib import sha256
 
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 from pytensor.graph.basic import Apply, Constant, Variable
 
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
 from deeptutorial.compile.backends.numba.kernels.scalar_ops import emit_node
 from deeptutorial.compile.backends.numba.kernels.tiles import VECTOR_BYTES
-from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS, VectorMath
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS, VectorMath, splat
 
 __all__ = ["Epilogue", "compile_epilogue"]
 
@@ -101,19 +102,19 @@ def _emit_loop(epilogue: Epilogue, name: str, bits: int) -> ir.Module:
             for o, axis in epilogue.sums if axis != 0]  # fmt: skip
     whole = builder.mul(builder.sdiv(columns, word(lanes)), word(lanes))
 
-    with _counted(builder, word(0), rows, 1) as row:
+    with cgutils.for_range(builder, rows) as loop:
         places = [
-            builder.add(a, builder.mul(row, step))
+            builder.add(a, builder.mul(loop.index, step))
             for a, step in zip(first_rows, row_steps, strict=True)
         ]
         for accumulator in sums:
             builder.store(ir.Constant(accumulator.type.pointee, [0.0] * lanes), accumulator)
-        with _counted(builder, word(0), whole, lanes) as column:
+        with cgutils.for_range_slice(builder, word(0), whole, word(lanes)) as (column, _):
             _Vector(builder, epilogue, bits, lanes, None).emit(places, column, sums)
         with builder.if_then(builder.icmp_signed("<", whole, columns)):
             left = builder.sub(columns, whole)
             lane = ir.Constant(ir.VectorType(word, lanes), list(range(lanes)))
-            mask = builder.icmp_signed("<", lane, _splat(builder, left, lanes))
+            mask = builder.icmp_signed("<", lane, splat(builder, left, lanes))
             _Vector(builder, epilogue, bits, lanes, mask).emit(places, whole, sums)
         _emit_sums(builder, epilogue, places, sums)
     builder.ret_void()
@@ -148,34 +149,6 @@ def _lane_sum(builder, vector):
         ]
         vector = builder.fadd(*halves)
     return builder.extract_element(vector, ir.IntType(32)(0))
-
-
-class _counted:
-    """``for i in range(start, stop, step):`` as a context."""
-
-    def __init__(self, builder, start, stop, step):
-        self.builder, self.start, self.stop, self.step = builder, start, stop, step
-
-    def __enter__(self):
-        builder, function = self.builder, self.builder.function
-        before = builder.block
-        self.head = function.append_basic_block("head")
-        body = function.append_basic_block("body")
-        self.after = function.append_basic_block("after")
-        builder.branch(self.head)
-        builder.position_at_end(self.head)
-        self.i = builder.phi(self.start.type)
-        self.i.add_incoming(self.start, before)
-        builder.cbranch(builder.icmp_signed("<", self.i, self.stop), body, self.after)
-        builder.position_at_end(body)
-        return self.i
-
-    def __exit__(self, *exception):
-        builder = self.builder
-        following = builder.add(self.i, self.i.type(self.step))
-        self.i.add_incoming(following, builder.block)
-        builder.branch(self.head)
-        builder.position_at_end(self.after)
 
 
 class _Vector:
@@ -235,7 +208,7 @@ class _Vector:
         if step == 0:
             element = ir.IntType(8) if dtype == "bool" else _llvm_type(dtype)
             value = self.builder.load(self.builder.inttoptr(place, element.as_pointer()))
-            value = _splat(self.builder, value, self.lanes)
+            value = splat(self.builder, value, self.lanes)
         else:
             pointer, kind, size = self._memory(dtype, place, column)
             if self.mask is None:
@@ -263,10 +236,8 @@ class _Vector:
         letter = "f" if isinstance(element, ir.FloatType | ir.DoubleType) else "i"
         bits = {ir.FloatType(): 32, ir.DoubleType(): 64}.get(element) or element.width
         name = f"llvm.masked.{what}.v{self.lanes}{letter}{bits}.p0"
-        module = self.builder.module
-        function = module.globals.get(name) or ir.Function(
-            module, ir.FunctionType(result, [a.type for a in arguments]), name
-        )
+        kind = ir.FunctionType(result, [a.type for a in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, arguments)
 
     # -- numbers
@@ -296,13 +267,6 @@ class _Vector:
         if new_size < size:
             return builder.trunc(value, kind)
         return builder.zext(value, kind) if unsigned else builder.sext(value, kind)
-
-
-def _splat(builder, scalar, lanes):
-    empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
-    first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return builder.shuffle_vector(first, empty, zeros)
 
 
 def _llvm_type(dtype):

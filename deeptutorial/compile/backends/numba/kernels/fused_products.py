@@ -10,9 +10,9 @@ make it fast:
 * **The products are written here and not left to BLAS.** A minibatch is thin (20 rows): BLAS spends
   as long on packing the weights as on multiplying. Here they are read in place, through small tiles
   that are held in registers.
-* **A thread keeps the same rows of a matrix of weights** in all products with it, so that they stay
-  in that core's cache: in ``x W`` those rows' share of every sum, in ``y W.T`` their columns of the
-  result, in ``x.T d`` their rows of it.
+* **A thread keeps the same rows of a matrix of weights** in all products of a thin minibatch with
+  it, so that they stay in that core's cache: in ``x W`` those rows' share of every sum, in
+  ``y W.T`` their columns of the result, in ``x.T d`` their rows of it.
 
 How the work is cut depends on shapes alone, and each number is made in one order: results do not
 depend on how many threads there are, or on which does what.

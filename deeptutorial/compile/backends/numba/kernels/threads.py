@@ -58,11 +58,7 @@ def _shared(typing_context):
     """The address of the table; by name, so that compiled code can be cached."""
 
     def codegen(context, builder, signature, values):
-        module, integer = builder.module, ir.IntType(64)
-        variable = module.globals.get("deeptutorial.table")
-        if variable is None:
-            variable = ir.GlobalVariable(module, integer, "deeptutorial.table")
-        return builder.ptrtoint(variable, integer)
+        return named_address(builder, "deeptutorial.table")
 
     return types.int64(), codegen
 
@@ -168,7 +164,7 @@ def call_loop(typing_context, loop, rows, columns, operands):
 @intrinsic(prefer_literal=True)
 def address(typing_context, name, like):
     """The address of a kernel, as published for the type that `like` points at."""
-    published = _symbol(name.literal_value, like.dtype.bitwidth // 8)
+    published = symbol(name.literal_value, f"float{like.dtype.bitwidth}")
 
     def codegen(context, builder, signature, values):
         return named_address(builder, published)
@@ -184,13 +180,9 @@ def named_address(builder: ir.IRBuilder, symbol: str):
     return builder.ptrtoint(variable, ir.IntType(64))
 
 
-def _symbol(name: str, itemsize: int) -> str:
-    return f"deeptutorial.{name}.{itemsize}"
-
-
 def symbol(name: str, dtype: str) -> str:
     """Return the name that a kernel is published under."""
-    return _symbol(name, np.dtype(dtype).itemsize)
+    return f"deeptutorial.{name}.{dtype}"
 
 
 def keep_plan(key: str, plan: np.ndarray) -> str:
@@ -202,12 +194,10 @@ def keep_plan(key: str, plan: np.ndarray) -> str:
     return name
 
 
-def publish(name: str, dtype: str, kernel) -> str:
+def publish(name: str, dtype: str, kernel) -> None:
     """Let compiled code find a kernel; it lives to the end of the process."""
-    symbol = _symbol(name, np.dtype(dtype).itemsize)
     _registered.append(kernel)
-    llvm.add_symbol(symbol, kernel.address)
-    return symbol
+    llvm.add_symbol(symbol(name, dtype), kernel.address)
 
 
 @intrinsic

@@ -11,6 +11,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from deeptutorial.compile.backends.numba.kernels.vector_math import splat
+
 
 def _register_file():
     """Bytes in a vector register, and tile sizes that fill the registers without spilling."""
@@ -54,11 +56,8 @@ class _Vectors:
         order = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
         return self.builder.shuffle_vector(a, b, order)
 
-    def splat(self, scalar, lanes=None):
-        lanes = lanes or self.lanes
-        empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
-        first = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
-        return self.shuffle(first, empty, [0] * lanes)
+    def splat(self, scalar):
+        return splat(self.builder, scalar, self.lanes)
 
     def fma(self, a, b, c):
         # "muladd" and not "fma": without the instruction, the latter becomes a library call.

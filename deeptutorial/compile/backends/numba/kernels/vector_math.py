@@ -8,8 +8,9 @@ mathematical library is called for each number.
 
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 
-__all__ = ["CONTRACT", "FLOATS", "VectorMath"]
+__all__ = ["CONTRACT", "FLOATS", "VectorMath", "splat"]
 
 FLOATS = ("float32", "float64")
 CONTRACT = ("contract",)  # a product and a sum may be rounded once; nothing else is assumed
@@ -80,12 +81,15 @@ class VectorMath:
         """Call an intrinsic of LLVM on vectors."""
         name = f"llvm.{name}.v{self.lanes}f{self.bits}"
         kind = ir.FunctionType(self.type, [self.type] * len(arguments))
-        return self.builder.call(_declared(self.builder.module, name, kind), arguments)
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), arguments
+        )
 
     def lane_by_lane(self, name: str, x):
         """Call a function of the mathematical library for each number."""
         name += "f" if self.bits == 32 else ""
-        function = _declared(self.builder.module, name, ir.FunctionType(self.scalar, [self.scalar]))
+        kind = ir.FunctionType(self.scalar, [self.scalar])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         result = ir.Constant(self.type, ir.Undefined)
         for lane in range(self.lanes):
             place = ir.IntType(32)(lane)
@@ -227,6 +231,9 @@ class VectorMath:
         return self.add(self.mul(self.mul(self._polynomial(ARTANH, t), t), s), s)
 
 
-def _declared(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Function:
-    known = module.globals.get(name)
-    return known if known is not None else ir.Function(module, kind, name)
+def splat(builder: ir.IRBuilder, scalar, lanes: int):
+    """Return a vector of one number that is known only when it runs."""
+    empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, empty, zeros)
