@@ -1,16 +1,15 @@
-"""A kernel that was just compiled gives the bits of one that comes out of the cache."""
+"""What was just compiled gives the bits of what comes out of the cache."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-STEPS = """
-import hashlib, numpy
+import pytest
+
+KERNELS = """
 from deeptutorial.compile.backends.numba.kernels import denoising_step
 denoising_step.load("float32")
-rng = numpy.random.default_rng(0)
-digest = hashlib.sha256()
 for V, H in (30, 12), (37, 70):
     W = (rng.random((V, H)) - 0.5).astype("float32")
     b, b_prime = numpy.zeros(H, "float32"), numpy.zeros(V, "float32")
@@ -19,16 +18,46 @@ for V, H in (30, 12), (37, 70):
         digest.update(denoising_step.step(x, x, False, seed, 0.3, 0.005, W, b, b_prime))
     for parameter in (W, b, b_prime):
         digest.update(parameter)
-print(digest.hexdigest())
+"""
+
+STACK = """
+import pytensor
+pytensor.config.floatX = "float32"
+from deeptutorial import SdA
+x = pytensor.shared(rng.random((280, 30)).astype("float32"))
+y = pytensor.shared(rng.integers(0, 3, 280).astype("int32"))
+sda = SdA(numpy.random.RandomState(1), n_ins=30, hidden_layers_sizes=[9, 8], n_outs=3)
+pretrain = sda.pretraining_functions(x, 20)
+train, valid_score, test_score = sda.build_finetune_functions([(x, y)] * 3, 20, 0.5, 0.1, 0.1)
+for index in range(14):
+    for function in pretrain:
+        digest.update(function(index, 0.3, 0.1))
+    digest.update(train(index))
+digest.update(sda.predict_proba(x.get_value()))
+for parameter in (*sda.params, *(layer.b_prime for layer in sda.dA_layers)):
+    digest.update(parameter.get_value())
 """
 
 
-def test_cold_and_warm_caches_give_the_same_bits(tmp_path):
+@pytest.mark.parametrize("steps", [KERNELS, STACK], ids=["kernels", "stack"])
+def test_cold_and_warm_caches_give_the_same_bits(steps, tmp_path):
+    program = f"""
+import hashlib, numpy
+rng = numpy.random.default_rng(0)
+digest = hashlib.sha256()
+{steps}
+print(digest.hexdigest())
+"""
+    caches = {
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}",
+    }
+
     def digest():
         return subprocess.run(
-            [sys.executable, "-c", STEPS],
+            [sys.executable, "-c", program],
             cwd=Path(__file__).parents[2],
-            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            env=os.environ | caches,
             capture_output=True,
             text=True,
             check=True,

@@ -22,11 +22,12 @@ def entries():
 
 
 def both(inputs, outputs):
-    """Compile for PyTensor's linker and for the quick one."""
+    """Compile for PyTensor's linker, which is not to reorder sums either, and for the quick one."""
     mode = predefined_modes["NUMBA"]
     quick = pytensor.function(inputs, outputs, mode=quick_mode(mode))
     assert isinstance(quick.maker.linker, QuickNumbaLinker)
-    return pytensor.function(inputs, outputs, mode=mode), quick
+    with pytensor.config.change_flags(numba__fastmath=False):
+        return pytensor.function(inputs, outputs, mode=mode), quick
 
 
 def outcome(function, arguments):

@@ -5,6 +5,11 @@ is kept on disk, the function that calls the wrappers, and a wrapper around that
 works through all the code of the layers below again. Here there are no wrappers, and only the whole
 function is kept on disk.
 
+Floating-point numbers are calculated as they are written, never reordered: LLVM would reorder them
+one way in a function that was just compiled and another way in the same one from the disk, since in
+the former's process there are other copies of what it calls. Where the order matters for speed, in
+sums, it is in the source here.
+
 A few Ops are replaced, too, whose implementations take seconds to compile, since they reduce, fill
 and index in every way that NumPy can, and put together messages of errors. What takes their place
 does the same arithmetic in the same order, for matrices only.
@@ -31,7 +36,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 __all__ = ["QuickNumbaLinker"]
 
-_VERSION = "quick 2"
+_VERSION = "quick 3"
 """To be changed with what is below, since compiled functions are kept on disk."""
 
 
@@ -40,7 +45,7 @@ class QuickNumbaLinker(NumbaLinker):
 
     def fgraph_convert(self, fgraph: FunctionGraph, **kwargs) -> tuple[Callable, str | None]:
         """Return what Numba is to compile, and what it is kept on disk by."""
-        with _own_implementations():
+        with _own_implementations(), config.change_flags(numba__fastmath=False):
             function, key = basic.numba_funcify_and_cache_key(fgraph, **kwargs)
         if not config.numba__cache:
             key = None
@@ -48,14 +53,18 @@ class QuickNumbaLinker(NumbaLinker):
             # The name of its file, a temporary one, is part of what Numba looks for on disk.
             plain = function.py_func
             plain.__code__ = plain.__code__.replace(co_filename="<string>")
-            CACHED_SRC_FUNCTIONS[plain] = f"{key} {_VERSION} {config.numba__fastmath}"
+            CACHED_SRC_FUNCTIONS[plain] = f"{key} {_VERSION}"
         return function, key
 
     def jit_compile(self, fn_and_cache: tuple[Callable, str | None]) -> Callable:
         """Let Numba compile it, at the first call."""
         function, key = fn_and_cache
         return basic.numba_njit(
-            function.py_func, final_function=True, no_cfunc_wrapper=True, cache=key is not None
+            function.py_func,
+            fastmath=False,
+            final_function=True,
+            no_cfunc_wrapper=True,
+            cache=key is not None,
         )
 
 
@@ -89,7 +98,7 @@ def _implementation(op: Op, node: Apply, **kwargs) -> tuple[Callable, str | None
         function = basic.numba_njit(plain)
         key = sha256(f"{_VERSION} {source}".encode()).hexdigest()
     if key is not None:
-        form = (key, config.numba__fastmath, *map(_form, node.inputs))
+        form = (key, *map(_form, node.inputs))
         function = _implementations.setdefault(form, function)
     return function, key
 

@@ -25,11 +25,12 @@ __all__ = [
 
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
 # nowhere may the compiler assume that there are no NaNs: a diverged run has to show them.
+# What may be fused or reordered is to be inlined (``forceinline``): where it stays a function of
+# its own, the copy that was compiled alone and the one compiled into a kernel may round
+# differently, and which of them a process takes depends on whether the kernel was in the cache.
 FUSE = {"contract"}
-# A reduction is to be inlined (``forceinline``): where it stays a function of its own, the copy
-# that was compiled alone and the one compiled into a kernel sum in different orders, and which of
-# them a process takes depends on whether it found the kernel in the cache.
 REORDER = {"contract", "reassoc", "nsz"}
+OPTIONS = {"fastmath": FUSE, "error_model": "numpy", "forceinline": True}
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # by which SplitMix64 counts
 
@@ -58,7 +59,7 @@ def log1p(e):
     raise NotImplementedError
 
 
-@overload(exp, jit_options={"fastmath": FUSE, "error_model": "numpy"})
+@overload(exp, jit_options=OPTIONS)
 def _overload_exp(x):
     """exp(x) for x <= 0, in float32 without a call, a table or a branch."""
     if x != types.float32:
@@ -84,7 +85,7 @@ def _overload_exp(x):
     return exp
 
 
-@overload(log1p, jit_options={"fastmath": FUSE, "error_model": "numpy"})
+@overload(log1p, jit_options=OPTIONS)
 def _overload_log1p(e):
     """log(1 + e) for 0 <= e <= 1: twice the series of artanh(e / (2 + e))."""
     if e != types.float32:
@@ -119,7 +120,7 @@ def _threshold(probability):
     return np.uint64(probability * 4294967296.0)
 
 
-@njit(fastmath=FUSE, error_model="numpy")
+@njit(**OPTIONS)
 def flip(out, seed, tails):
     """Fill a vector with zeros, of probability `tails`, and ones."""
     threshold = _threshold(tails)
@@ -128,7 +129,7 @@ def flip(out, seed, tails):
         out[i] = one if splitmix(seed, np.uint64(i + 1)) >> np.uint64(32) >= threshold else zero
 
 
-@njit(fastmath=FUSE, error_model="numpy")
+@njit(**OPTIONS)
 def corrupt(x, seed, first, masked, out):
     """Copy x, entries set to zero with probability `masked`, and count what is not zero.
 
@@ -156,7 +157,7 @@ def copy(x, out):
     return count
 
 
-@njit(fastmath=FUSE, error_model="numpy")
+@njit(**OPTIONS)
 def sigmoid(s, b, y):
     """Make y = sigmoid(s + b)."""
     one, zero = y.dtype.type(1), y.dtype.type(0)
@@ -180,7 +181,7 @@ def reconstruct(a, x, b, scale):
     return cost
 
 
-@njit(fastmath=FUSE)
+@njit(fastmath=FUSE, forceinline=True)
 def hidden_error(s, y, d, b):
     """Make d = s y (1 - y), and add it to the bias b."""
     one = y.dtype.type(1)
