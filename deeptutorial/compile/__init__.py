@@ -7,6 +7,7 @@ from deeptutorial.compile.rewrites import (
     denoising_step,
     fused_products,
     minibatch_slice,
+    outer_products,
     shape_asserts,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "dispatch",
     "fused_products",
     "minibatch_slice",
+    "outer_products",
     "shape_asserts",
     "use",
 ]

@@ -5,29 +5,17 @@ import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode, predefined_modes
-from pytensor.link.basic import PerformLinker
-from pytensor.link.numba.linker import NumbaLinker
+from pytensor.compile.mode import predefined_modes
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.type import TensorType
 
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.plans import run_in_python
 from deeptutorial.compile.ops.fused_products import FusedProducts
+from tests.compile.modes import quick_mode
 
 SIZES = [0, 1, 2, 3, 5, 7, 13, 16, 17, 20, 31, 33, 64, 65, 100, 130, 192, 300, 513]
 TOLERANCE = {"float32": 2e-4, "float64": 1e-12}
-
-
-class NumbasRewritesInPython(PerformLinker):
-    """Runs what Numba would compile: the same graph, the same kernels, no compilation."""
-
-    required_rewrites = NumbaLinker.required_rewrites
-    incompatible_rewrites = NumbaLinker.incompatible_rewrites
-
-
-def quick_mode():
-    return Mode(NumbasRewritesInPython(), predefined_modes["NUMBA"].provided_optimizer)
 
 
 @pytest.fixture

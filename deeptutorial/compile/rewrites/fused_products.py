@@ -33,16 +33,20 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.features import ReplaceValidate
 from pytensor.graph.fg import FunctionGraph, Output
 from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
-from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import InconsistencyError
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.backends.numba.kernels.scalar_ops import can_emit
 from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
 from deeptutorial.compile.ops.fused_products import FusedProducts
-from deeptutorial.compile.rewrites.patterns import transposed, updates_of
+from deeptutorial.compile.rewrites.patterns import (
+    is_product,
+    trains,
+    transposed,
+    updates_of,
+)
 
 __all__ = ["FuseProducts", "WriteOver"]
 
@@ -61,12 +65,12 @@ class FuseProducts(GraphRewriter):
         self.everywhere = everywhere
 
     def apply(self, fgraph: FunctionGraph):
-        if not (self.everywhere or _trains(fgraph)):
+        if not (self.everywhere or trains(fgraph)):
             return
-        for is_seed in (_is_product, _is_sum_of_elementwise):
+        for is_seed in (is_product, _is_sum_of_elementwise):
             for node in fgraph.toposort():
                 if node in fgraph.apply_nodes and is_seed(node):
-                    seed = node if is_seed is _is_product else node.inputs[0].owner
+                    seed = node if is_seed is is_product else node.inputs[0].owner
                     self._fuse(fgraph, _Cluster(fgraph, seed))
 
     def _fuse(self, fgraph: FunctionGraph, cluster: "_Cluster"):
@@ -74,22 +78,6 @@ class FuseProducts(GraphRewriter):
         for before, after in zip(old, new, strict=True):
             copy_stack_trace(before, after)
         fgraph.replace_all_validate(list(zip(old, new, strict=True)), reason="fuse_products")
-
-
-def _trains(fgraph: FunctionGraph) -> bool:
-    """Tell whether a function updates a matrix by something that is made of a product."""
-    new_matrices = [
-        new for old, new in updates_of(fgraph).items()
-        if getattr(new, "ndim", 0) == 2 and new is not old
-    ]  # fmt: skip
-    return any(v.owner is not None and _is_product(v.owner) for v in ancestors(new_matrices))
-
-
-def _is_product(node: Apply) -> bool:
-    if not isinstance(node.op, Dot):
-        return False
-    a, b = node.inputs
-    return a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.dtype in FLOATS
 
 
 def _is_elementwise(node: Apply | None, space: tuple[bool, ...]) -> bool:
@@ -150,7 +138,7 @@ class _Cluster:
     def _takes(self, node: Apply | None) -> bool:
         if node is None or node in self.nodes:
             return False
-        if _is_product(node):
+        if is_product(node):
             takes = node.outputs[0].type.broadcastable == self.space
         else:
             takes = _is_elementwise(node, self.space)
@@ -168,7 +156,7 @@ class _Cluster:
         for node in sorted((n for n in reached if n in self.place), key=self.place.get):
             if (
                 self._takes(node)
-                and not _is_product(node)
+                and not is_product(node)
                 and not self._depend_on_cluster(self._outside([node]))
             ):
                 self.nodes.add(node)
@@ -190,7 +178,7 @@ class _Cluster:
 
     def _grow_backward(self) -> bool:
         """Add one node that only the cluster needs."""
-        elementwise = {node for node in self.nodes if not _is_product(node)}
+        elementwise = {node for node in self.nodes if not is_product(node)}
         for variable in self._outside(elementwise):
             node = variable.owner
             if self._takes(node) and all(c in elementwise for c in self._clients(variable)):
@@ -203,7 +191,7 @@ class _Cluster:
         stored = self._stored()
         for variable in stored:
             users = self._clients(variable)
-            if _is_product(variable.owner) or not all(
+            if is_product(variable.owner) or not all(
                 isinstance(user.op, Elemwise) and user not in self.nodes for user in users
             ):
                 continue
@@ -212,7 +200,7 @@ class _Cluster:
                 self.nodes = kept - trial
                 more = {
                     v.owner for v in self._stored()
-                    if v not in stored and not _is_product(v.owner)
+                    if v not in stored and not is_product(v.owner)
                     and all(c in trial for c in self._clients(v))
                 }  # fmt: skip
                 if not more:
@@ -251,7 +239,7 @@ class _Cluster:
         n_results = len({result for _, result in products})
         inputs, roles, graph_inputs = [], [], []
         for node in self._sorted():
-            if node in self._summed_up or _is_product(node):
+            if node in self._summed_up or is_product(node):
                 continue
             for v in node.inputs:
                 if v in scalars:
@@ -288,7 +276,7 @@ class _Cluster:
         """Give each product its place; those that are only added to each other share one."""
         scalars, products, operands = {}, [], []
         self._results, self._summed_up = [], set()
-        nodes = [node for node in self._sorted() if _is_product(node)]
+        nodes = [node for node in self._sorted() if is_product(node)]
         group = {}
         for node in self._sorted():
             added = [v for v in node.inputs if v.owner in nodes]

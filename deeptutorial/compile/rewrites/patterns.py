@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import DimShuffle
+from pytensor.tensor.math import Dot
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["first", "transposed", "updates_of"]
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
+
+__all__ = ["first", "is_product", "trains", "transposed", "updates_of"]
 
 
 def first(candidates: Iterable[TensorVariable]) -> TensorVariable | None:
@@ -30,3 +34,20 @@ def updates_of(fgraph: FunctionGraph) -> dict[Variable, Variable]:
         fgraph.inputs[place]: fgraph.outputs[output]
         for output, place in (fgraph.update_mapping or {}).items()
     }
+
+
+def is_product(node: Apply) -> bool:
+    """Tell whether a node is a product of two matrices of floats."""
+    if not isinstance(node.op, Dot):
+        return False
+    a, b = node.inputs
+    return a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.dtype in FLOATS
+
+
+def trains(fgraph: FunctionGraph) -> bool:
+    """Tell whether a function updates a matrix by something that is made of a product."""
+    new_matrices = [
+        new for old, new in updates_of(fgraph).items()
+        if getattr(new, "ndim", 0) == 2 and new is not old
+    ]  # fmt: skip
+    return any(v.owner is not None and is_product(v.owner) for v in ancestors(new_matrices))
