@@ -1,8 +1,9 @@
 """What a phase needs to find its block of the work: pointers, and a thread's rows."""
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.tiles import TILE_ROWS
 
 __all__ = ["pointer", "rows_of"]
@@ -19,7 +20,7 @@ def pointer(typing_context, address, like):
     return to(types.intp, like), codegen
 
 
-@njit
+@inner
 def rows_of(t, threads, rows):
     """The rows of W that thread t owns: whole tiles, but for the last thread's end."""
     quads = rows // TILE_ROWS

@@ -26,7 +26,7 @@ from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.blocks import pointer, rows_of
-from deeptutorial.compile.backends.numba.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
     copy,
@@ -203,7 +203,7 @@ def _code_error(t, task, like):
         hidden_error(total, y, error, new_b[start:stop])
 
 
-@njit
+@inner
 def _units(t, task, itemsize):
     """The hidden units that thread t makes: whole cache lines."""
     units = LINE // itemsize
@@ -211,7 +211,7 @@ def _units(t, task, itemsize):
     return lines * t // T * units, min(task[_H], lines * (t + 1) // T * units)
 
 
-@njit
+@inner
 def _total(k, start, stop, task, like):
     """Sum all threads' partial sums of an example."""
     T = task[_THREADS]
@@ -222,7 +222,7 @@ def _total(k, start, stop, task, like):
     return total
 
 
-@njit
+@inner
 def _phases(T, task, W):
     helped = threads.begin(T)
     threads.together(threads.address("_encode", W), T, task, helped)
@@ -348,6 +348,6 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     return L
 
 
-@njit(inline="never")
+@inner(inline="never")
 def _keep_alive(a, b, c, d):
     return a.size + b.size + c.size + d.size

@@ -24,12 +24,12 @@ arrays).
 from functools import cache
 
 import numpy as np
-from numba import carray, njit, types
+from numba import carray, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.blocks import pointer
-from deeptutorial.compile.backends.numba.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
     count_nonzeros,
@@ -82,7 +82,7 @@ ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
 _FIRST, _DOWN, _BESIDE, _STEP = range(4)
 
 
-@njit
+@inner
 def _shape(kind, a, b):
     """Rows, columns and the length of the sums of a product; the last is -1 if they differ."""
     m, k = (a[_COLUMNS], a[_ROWS]) if kind == TN else (a[_ROWS], a[_COLUMNS])
@@ -90,7 +90,7 @@ def _shape(kind, a, b):
     return m, n, k if k == l else UNKNOWN
 
 
-@njit
+@inner
 def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, lists, like):
     """Add a tile of a product to C: rows from r, columns from c, sums from first to last.
 
@@ -133,7 +133,7 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, li
         fresh = ZERO
 
 
-@njit
+@inner
 def _vector(address, n, like):
     return carray(pointer(address, like), n)
 
@@ -143,7 +143,7 @@ WORKSPACE = np.int64(
 )  # bytes: whether B is finite, and the bits
 
 
-@njit
+@inner
 def _is_sparse(a, like):
     """Tell whether it pays to skip zeros: one gathered row costs as much as two and a half."""
     count = 0
@@ -152,7 +152,7 @@ def _is_sparse(a, like):
     return count * 10 < a[_ROWS] * a[_COLUMNS] * 4
 
 
-@njit
+@inner
 def _is_finite(b, first, last, workspace, like):
     """Tell whether these rows of B are finite: where not, 0 times B is not 0 either.
 
@@ -197,7 +197,7 @@ def _make_pieces(t, task, like):
         )
 
 
-@njit
+@inner
 def table_itemsize(like):
     return carray(like, 1).itemsize
 
@@ -247,7 +247,7 @@ def _finish(t, task, like):
         threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
 
 
-@njit
+@inner
 def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like):
     """Make a tile of each result: the dense products first, which take the place of what was."""
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
@@ -271,12 +271,12 @@ def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like):
             )
 
 
-@njit
+@inner
 def _line(n):
     return (n + threads.LINE - 1) // threads.LINE * threads.LINE
 
 
-@njit
+@inner
 def _shape_of_all(plan, kinds, roles, table):
     """Return (M, N, multiplications), M is UNKNOWN if shapes do not fit together."""
     M, N, work = UNKNOWN, UNKNOWN, ZERO
@@ -298,12 +298,12 @@ def _shape_of_all(plan, kinds, roles, table):
     return M, N, work + M * N * 8
 
 
-@njit
+@inner
 def _is_in_pieces(kinds, M, table):
     return len(kinds) == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192
 
 
-@njit
+@inner
 def _tiles(kinds, in_pieces, N, size):
     """Choose rows and columns of a tile, and whether tiles are gone through by columns first."""
     if in_pieces:
@@ -318,7 +318,7 @@ def _tiles(kinds, in_pieces, N, size):
     return np.int64(32), np.int64(SPARSE_VECTORS * VECTOR_BYTES // size), False
 
 
-@njit
+@inner
 def _parts_of_sum(axis, M, N, down, beside, size):
     """How the parts of a sum lie, one a tile: bytes in all, down, beside, and to the next row."""
     if axis == 0:  # of each column, for each row of tiles
@@ -328,7 +328,7 @@ def _parts_of_sum(axis, M, N, down, beside, size):
     return down * beside * 8, beside * 8, np.int64(8), ZERO
 
 
-@njit
+@inner
 def _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size):
     """Tell where each operand of the epilogue begins, and how far it is to the next tile."""
     M, N, tile_m, tile_n = task[_M], task[_N], task[_TILE_M], task[_TILE_N]
@@ -431,7 +431,7 @@ def _drive(plan_address, table_address, like):
     return 0
 
 
-@njit
+@inner
 def _add_up(axis, out, parts, M, N, down, beside, like):
     """Add up the sums over tiles, in one order."""
     size = table_itemsize(like)
@@ -450,7 +450,7 @@ def _add_up(axis, out, parts, M, N, down, beside, like):
         _vector(out[_ADDRESS] + i * size, ONE, like)[0] = total
 
 
-@njit(inline="never")
+@inner(inline="never")
 def _keep_alive(a):
     return a.size
 

@@ -4,8 +4,7 @@ Operands are an array and the offset of its first element, because a view costs 
 instructions and these run for small blocks.
 """
 
-from numba import njit
-
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import REORDER
 from deeptutorial.compile.backends.numba.kernels.tiles import (
     GATHER_VECTORS,
@@ -34,7 +33,7 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
 __all__ = ["dot", "dots", "find_nonzeros", "gather", "multiply", "multiply_sparse"]
 
 
-@njit
+@inner
 def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
     """C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =."""
     lanes = VECTOR_BYTES // C.itemsize
@@ -66,7 +65,7 @@ def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
         n += TILE_VECTORS * lanes if wide else 2 * lanes
 
 
-@njit
+@inner
 def gather(C, c0, ldc, M, value, index, first, last, B, b0, ldb, N):
     """C[m, n] += sum over i in [first[m], last[m]) of value[i] B[index[i], n]."""
     lanes = VECTOR_BYTES // C.itemsize
@@ -86,7 +85,7 @@ def gather(C, c0, ldc, M, value, index, first, last, B, b0, ldb, N):
         n += GATHER_VECTORS * lanes if left > 2 * lanes else 2 * lanes
 
 
-@njit
+@inner
 def dots(D, d0, ldd, A, a0, lda, M, B, b0, ldb, samples, depth):
     """D[c, m] = sum over j of A[m, j] B[c, j]; M is a multiple of four."""
     c = 0
@@ -101,7 +100,7 @@ def dots(D, d0, ldd, A, a0, lda, M, B, b0, ldb, samples, depth):
         c += TILE_SAMPLES if several else 1
 
 
-@njit(fastmath=REORDER, forceinline=True)
+@inner(fastmath=REORDER, forceinline=True)
 def dot(a, b):
     total = a.dtype.type(0)
     for j in range(len(a)):
@@ -109,7 +108,7 @@ def dot(a, b):
     return total
 
 
-@njit
+@inner
 def multiply_sparse(C, c0, ldc, M, A, a0, a_row, a_col, bits, last, B, b0, ldb, N, fresh):
     """C[m, n] += sum over k of A[m, k] B[k, n] for the k whose bit is set in bits[m].
 
@@ -140,7 +139,7 @@ def multiply_sparse(C, c0, ldc, M, A, a0, a_row, a_col, bits, last, B, b0, ldb, 
                 sparse_edge(C, c, A, a, a_col, k, B, b0 + n, ldb, N - n, 0)
 
 
-@njit
+@inner
 def find_nonzeros(A, a0, lda, M, depth, transposed, bits):
     """Set the bits of what is not zero in A[m, k], or in A[k, m], for k < depth <= 64.
 

@@ -23,7 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import cython_blas
 
-from deeptutorial.compile.backends.numba.kernels.caching import compiled
+from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
 
 __all__ = [
     "LINE",
@@ -255,7 +255,7 @@ def _help(t):
             waited = 0
 
 
-@njit
+@inner
 def begin(threads):
     """Take the helpers for some phases, and wake those that sleep; says whether they were free."""
     table = _shared()
@@ -272,14 +272,14 @@ def begin(threads):
     return helped
 
 
-@njit
+@inner
 def end(helped):
     """Give the helpers back."""
     if helped:
         _write(_shared(), _LOCK, 0)
 
 
-@njit
+@inner
 def together(kernel, threads, task, helped):
     """Run a phase on all threads' blocks: with the helpers, or without."""
     if helped:
@@ -289,7 +289,7 @@ def together(kernel, threads, task, helped):
             _call(kernel, t, task)
 
 
-@njit
+@inner
 def _together(kernel, threads, task):
     """Run a phase on all threads' blocks; the caller holds the lock."""
     table = _shared()
