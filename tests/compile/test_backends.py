@@ -131,6 +131,31 @@ def run_SdA(backend, floatX):
         return np.array(costs, dtype="float64"), scores, values(network.params)
 
 
+def training_step(n_rows, batch_size=4):
+    """Compile the step of a small dA; return it and the dA."""
+    da = dA(numpy_rng=np.random.RandomState(1), n_visible=6, n_hidden=3)
+    index = pt.lscalar("index")
+    rows = pytensor.shared(np.linspace(0, 1, n_rows * 6).reshape(n_rows, 6).astype("float32"))
+    cost, updates = da.get_cost_updates(0.0, 0.1)
+    batch = rows[index * batch_size : (index + 1) * batch_size]
+    return pytensor.function([index], cost, updates=updates, givens={da.x: batch}), da
+
+
+@pytest.mark.parametrize("name", ["numba", *OTHERS])
+def test_a_minibatch_that_does_not_exist(name):
+    """Index and number are named, and nothing is learned from no rows."""
+    with using(name):
+        step, da = training_step(n_rows=22)
+        costs = [float(step(i)) for i in range(6)]  # the last one has two rows
+        assert np.isfinite(costs).all()
+        before = [param.get_value() for param in da.params]
+        for index in (6, -1, 40, 2**62, -(2**62)):
+            with pytest.raises(IndexError, match=f"no minibatch {index}: 22 rows make 6 minib"):
+                float(step(index))
+        for old, param in zip(before, da.params, strict=True):
+            np.testing.assert_array_equal(param.get_value(), old)
+
+
 @pytest.mark.parametrize(("name", "floatX"), PRECISIONS)
 def test_dA_without_corruption(name, floatX):
     costs, params = run_dA(name, floatX, 0.0)

@@ -7,7 +7,7 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
-from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
 
 X = np.arange(23 * 3, dtype="float32").reshape(23, 3)
 MODE = Mode("py", RewriteDatabaseQuery(include=["minibatch_slice"]))
@@ -78,3 +78,47 @@ def test_switched_off():
 )
 def test_whole(index, n_rows, whole):
     assert MinibatchSlice(length=5, scale=5).is_whole(index, n_rows) is whole
+
+
+def test_only_a_function_that_trains_has_to_have_rows():
+    """Elsewhere a slice is what it is in NumPy, in Numba mode too."""
+    x, w = pytensor.shared(X), pytensor.shared(np.ones((3, 2), "float32"))
+    batch = x[i * 5 : (i + 1) * 5]
+    codes = batch @ w
+    look = pytensor.function([i], codes, mode="NUMBA")
+    assert not has_op(look)
+    assert look(7).shape == (0, 2)
+    updates = [(w, w + batch.T @ codes)]
+    train = pytensor.function([i], codes.sum(), updates=updates, mode="NUMBA")
+    assert has_op(train)
+    with pytest.raises(NoSuchMinibatchError, match="no minibatch 7: 23 rows make 5 minibatches"):
+        train(7)
+    excluded = pytensor.get_mode("NUMBA").excluding("deeptutorial")
+    assert not has_op(
+        pytensor.function([i], codes, updates=[(w, w + batch.T @ codes)], mode=excluded)
+    )
+
+
+def test_rows_are_not_written_to():
+    """The rows of a minibatch lie in those of the set, and what is made of them does not."""
+    x, w = pytensor.shared(X.copy()), pytensor.shared(np.ones((3, 2), "float32"))
+    batch = x[i * 5 : (i + 1) * 5]
+    train = pytensor.function(
+        [i], [batch, batch * 2 + 1], updates=[(w, w + batch.T @ (batch @ w))], mode="NUMBA"
+    )
+    rows, made = train(1)
+    rows += 1
+    np.testing.assert_array_equal(made, X[5:10] * 2 + 1)
+    np.testing.assert_array_equal(x.get_value(), X)
+
+
+@pytest.mark.parametrize(("offset", "first", "last"), [(0, 0, 4), (-7, 2, 5), (6, -1, 3)])
+def test_which_exist(offset, first, last):
+    """Windows of 8 rows, a new one each 5 rows, of 23: those that start within."""
+    slices = MinibatchSlice(length=8, scale=5, offset=offset, must_exist=True)
+    for index in range(-9, 9):
+        if first <= index <= last:
+            slices.check(index, 23)
+        else:
+            with pytest.raises(NoSuchMinibatchError):
+                slices.check(index, 23)

@@ -1,17 +1,42 @@
 """The rows of one minibatch, as an Op."""
 
+from typing import ClassVar
+
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-__all__ = ["MinibatchSlice"]
+__all__ = ["MinibatchSlice", "NoSuchMinibatchError"]
+
+
+class NoSuchMinibatchError(IndexError):
+    """A minibatch was asked for that the rows do not have.
+
+    Parameters
+    ----------
+    index : int
+    n_rows, length : int
+        Rows there are, and rows of a minibatch.
+    """
+
+    def __init__(self, index: int | str, n_rows: int = 0, length: int = 1):
+        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
+        if isinstance(index, str):
+            super().__init__(index)
+            return
+        n_minibatches = -(-n_rows // length)
+        super().__init__(
+            f"there is no minibatch {index}: {n_rows} rows make {n_minibatches} minibatches of "
+            f"{length}, numbered from 0"
+        )
 
 
 class MinibatchSlice(Op):
     """``x[start : start + length]`` with ``start = scale * index + offset``.
 
     Unlike the slice that it stands for, it says that its length does not depend on the index, which
-    a compiler for static shapes has to know. Beyond the ends of x it is what the slice is in NumPy.
+    a compiler for static shapes has to know. Beyond the ends of x it is what the slice is in NumPy,
+    or else an error.
 
     Inputs are x, of any number of dimensions, and the index (an integer scalar).
 
@@ -20,12 +45,22 @@ class MinibatchSlice(Op):
     length : int
         Rows of a whole minibatch.
     scale, offset : int
+    must_exist : bool
+        Whether a slice that starts before the first row of x, or behind its last one, is an error;
+        `scale` must be positive then.
+
+    Raises
+    ------
+    NoSuchMinibatchError
+        When it runs.
     """
 
-    __props__ = ("length", "scale", "offset")
+    __props__ = ("length", "scale", "offset", "must_exist")
+    view_map: ClassVar = {0: [0]}
 
-    def __init__(self, length: int, scale: int, offset: int = 0):
+    def __init__(self, length: int, scale: int, offset: int = 0, must_exist: bool = False):
         self.length, self.scale, self.offset = length, scale, offset
+        self.must_exist = must_exist
 
     def make_node(self, x, index):
         x, index = pt.as_tensor_variable(x), pt.as_tensor_variable(index)
@@ -40,6 +75,11 @@ class MinibatchSlice(Op):
         start = self.scale * index + self.offset
         return slice(start, start + self.length)
 
+    def check(self, index: int, n_rows: int) -> None:
+        """Complain if there has to be a minibatch of this index and there is none."""
+        if self.must_exist and not 0 <= self.rows(index).start < n_rows:
+            raise NoSuchMinibatchError(index, n_rows, self.length)
+
     def is_whole(self, index: int, n_rows: int) -> bool:
         """Tell whether the slice lies within an x of so many rows."""
         rows = self.rows(index)
@@ -47,4 +87,5 @@ class MinibatchSlice(Op):
 
     def perform(self, node, inputs, output_storage):
         x, index = inputs
+        self.check(int(index), len(x))
         output_storage[0][0] = x[self.rows(int(index))]

@@ -1,4 +1,4 @@
-"""A slice with symbolic ends whose length is constant becomes one Op, for JAX and PyTorch.
+"""A slice with symbolic ends whose length is constant becomes one Op.
 
 Before::
 
@@ -13,43 +13,73 @@ are 20 apart, whatever the index, is in the graph, but has to be worked out: bot
 the index and a constant, and the multiples are the same. (PyTorch could do without; but there,
 working the ends out would be several operations on a device, and waiting for them.)
 
-It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``"pytorch"``, to rows
-of what the function is given; ``mode.excluding("deeptutorial")`` leaves it out.
+In a function that trains the slice has to have rows. NumPy's meaning of a slice beyond the end, no
+rows at all, would make a cost of NaN of a wrong index, and parameters of NaN; here it is an error.
+
+It is applied to rows of what the function is given, in Numba mode and where a function is compiled
+for ``deeptutorial.use("c")``, if it trains; for ``"jax"`` or ``"pytorch"``, always.
+``mode.excluding("deeptutorial")`` leaves it out.
 """
 
 from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.rewriting.basic import copy_stack_trace, dfs_rewriter, node_rewriter
+from pytensor.graph.rewriting.basic import (
+    GraphRewriter,
+    copy_stack_trace,
+    dfs_rewriter,
+    node_rewriter,
+)
 from pytensor.scalar.basic import Add, Cast, Mul, Sub
 from pytensor.tensor.basic import ScalarFromTensor
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.subtensor import Subtensor
 
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+from deeptutorial.compile.rewrites.patterns import trains
 
-__all__ = ["elementwise_source", "minibatch_slice"]
+__all__ = ["ExistingMinibatches", "elementwise_source", "minibatch_slice"]
+
+
+class ExistingMinibatches(GraphRewriter):
+    """In a function that trains, replace slices by a `MinibatchSlice` that has to have rows."""
+
+    def apply(self, fgraph: FunctionGraph):
+        slices = [node for node in fgraph.toposort() if isinstance(node.op, Subtensor)]
+        if slices and trains(fgraph):
+            for node in slices:
+                taken = _taken(fgraph, node, must_exist=True)
+                if taken is not None:
+                    fgraph.replace_validate(node.outputs[0], taken, reason="existing_minibatches")
 
 
 @node_rewriter([Subtensor])
 def minibatch_slice(fgraph: FunctionGraph, node: Apply):
     """Replace ``x[a * index + b : a * index + c]`` by a `MinibatchSlice`."""
+    taken = _taken(fgraph, node, must_exist=False)
+    return False if taken is None else [taken]
+
+
+def _taken(fgraph: FunctionGraph, node: Apply, must_exist: bool) -> Variable | None:
+    """Return the rows of a minibatch that a slice takes; None if it is another slice."""
     x, *ends = node.inputs
     rows = node.op.idx_list[0]
     if len(node.op.idx_list) != 1 or len(ends) != 2 or not isinstance(rows, slice):
-        return False
+        return None
     if rows.step is not None or elementwise_source(x) not in fgraph.inputs:
-        return False
+        return None
     start, stop = (_multiple_of_input(fgraph, end) for end in ends)
     if start is None or stop is None:
-        return False
+        return None
     (scale, index, offset), (stop_scale, stop_index, stop_offset) = start, stop
     length = stop_offset - offset
     if index is None or (scale, index) != (stop_scale, stop_index) or length <= 0:
-        return False
-    taken = MinibatchSlice(length, scale, offset)(x, index)
+        return None
+    if must_exist and scale <= 0:
+        return None
+    taken = MinibatchSlice(length, scale, offset, must_exist)(x, index)
     copy_stack_trace(node.outputs[0], taken)
-    return [taken]
+    return taken
 
 
 def elementwise_source(x: Variable) -> Variable:
@@ -93,6 +123,9 @@ def _multiple_of_input(
 
 
 # At first, before anything is made of the ends of the slice (its length, for one).
+optdb.register(
+    "existing_minibatches", ExistingMinibatches(), "numba", "deeptutorial", position=0.04
+)
 optdb.register(
     "minibatch_slice",
     dfs_rewriter(minibatch_slice),

@@ -50,4 +50,6 @@ def trains(fgraph: FunctionGraph) -> bool:
         new for old, new in updates_of(fgraph).items()
         if getattr(new, "ndim", 0) == 2 and new is not old
     ]  # fmt: skip
-    return any(v.owner is not None and is_product(v.owner) for v in ancestors(new_matrices))
+    ops = (v.owner.op for v in ancestors(new_matrices) if v.owner is not None)
+    # Before PyTensor's work on a graph, ``x @ W`` is a product for as many matrices as there are.
+    return any(isinstance(getattr(op, "core_op", op), Dot) for op in ops)

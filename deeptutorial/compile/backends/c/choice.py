@@ -32,7 +32,8 @@ def choose(device: str) -> tuple[Mode, str]:
         if not pytensor.config.blas__ldflags:
             pytensor.config.blas__ldflags = _scipy_blas()
     blas = "" if pytensor.config.blas__ldflags else ", slowly, without a BLAS"
-    return predefined_modes["CVM"], f"C++ ({os.path.basename(compiler)}) on the CPU{blas}"
+    mode = predefined_modes["CVM"].including("existing_minibatches")
+    return mode, f"C++ ({os.path.basename(compiler)}) on the CPU{blas}"
 
 
 def _scipy_blas() -> str:

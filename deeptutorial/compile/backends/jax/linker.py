@@ -59,10 +59,12 @@ class DeviceJAXLinker(JAXLinker):
         jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
 
         def is_whole() -> bool:
-            return all(
-                op.is_whole(int(inputs[index][0]), settled(inputs[x][0]).shape[0])
-                for op, x, index in slices
-            )
+            whole = True
+            for op, x, index in slices:
+                place, n_rows = int(inputs[index][0]), settled(inputs[x][0]).shape[0]
+                op.check(place, n_rows)
+                whole = whole and op.is_whole(place, n_rows)
+            return whole
 
         def call_at_once():
             finish_calls()

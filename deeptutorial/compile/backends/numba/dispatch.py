@@ -17,6 +17,7 @@ from deeptutorial.compile.backends.numba.kernels.elementwise import flip, splitm
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.fused_products import FusedProducts
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
 from deeptutorial.random import CoinFlips
 
 __all__ = []
@@ -79,6 +80,24 @@ def _coin_flips(op: CoinFlips, node, **_):
         return after(state), draw
 
     return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {n_dimensions}")
+
+
+@register_funcify_and_cache_key(MinibatchSlice)
+def _minibatch_slice(op: MinibatchSlice, node, **_):
+    length, scale, offset = op.length, op.scale, op.offset
+    lowest = -(offset // scale)
+
+    @numba_njit
+    def implementation(x, index):
+        index = np.int64(index.item())
+        n_rows = x.shape[0]
+        # In this form nothing overflows, whatever the index.
+        if index < lowest or index > (n_rows - 1 - offset) // scale:
+            raise NoSuchMinibatchError(index, n_rows, length)
+        start = scale * index + offset
+        return x[start : start + length]
+
+    return implementation, _cache_key(f"{MinibatchSlice} {op._props_dict()}")
 
 
 NO_SEED = np.uint64(0)

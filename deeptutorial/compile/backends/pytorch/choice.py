@@ -27,7 +27,9 @@ def choose(device: str) -> tuple[Mode, str]:
         chosen = torch.device(numbered([f"cuda:{i}" for i in range(n_gpus)], device, number))
         where = torch.cuda.get_device_name(chosen)
     rewrites = predefined_modes["PYTORCH"].provided_optimizer
-    rewrites = rewrites.excluding("fusion").including("minibatch_slice", "shape_asserts")
+    rewrites = rewrites.excluding("fusion").including(
+        "existing_minibatches", "minibatch_slice", "shape_asserts"
+    )
     linker = DevicePyTorchLinker()
     linker.device = chosen
     return Mode(linker, rewrites), f"PyTorch {torch.__version__} on {where}"

@@ -19,6 +19,7 @@ __all__ = []
 @pytorch_funcify.register(MinibatchSlice)
 def _minibatch_slice(op: MinibatchSlice, **_):
     def rows(x, index):
+        op.check(int(index), len(x))
         return x[op.rows(int(index))]
 
     return rows
