@@ -110,6 +110,16 @@ def test_entries(name, entries):
         assert_same(functions, entries, *places, values)
 
 
+@pytest.mark.parametrize(("row", "column"), [(20, 0), (-21, 0), (0, 10), (0, -11), (0, 1 << 40)])
+def test_no_entry_beyond_the_matrix_is_read_or_written(row, column, entries):
+    picked = X[ROWS, COLUMNS]
+    places = np.array([3, row], "int32"), np.array([2, column])
+    for outputs in (picked, pt.inc_subtensor(picked, 1.5), pt.set_subtensor(picked, 1.5)):
+        _, quick = both([X, ROWS, COLUMNS], [outputs])
+        with pytest.raises(IndexError, match="no such row or column"):
+            quick(entries, *places)
+
+
 def test_other_cases_are_left_to_pytensor(entries):
     whole_rows = both([X, ROWS], [X[ROWS], X.sum(), X.prod(axis=0), pt.argmax(X, axis=0)])
     assert_same(whole_rows, entries, np.array([3, 1], "int32"))

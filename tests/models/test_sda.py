@@ -340,6 +340,21 @@ def test_scores_are_the_errors_of_each_minibatch():
         np.testing.assert_allclose(got, wrong.mean(axis=1))
 
 
+def test_labels_that_become_wrong_later_are_no_numbers_of_memory():
+    network, parts = small_SdA(), datasets()
+    rows, _ = parts[0]
+    labels = pytensor.shared(np.zeros(N_EXAMPLES))
+    parts[0] = rows, pt.cast(labels, "int32")
+    train, _, _ = network.build_finetune_functions(parts, BATCH, 0.1)
+    train(0)
+    before = values(network.params)
+    labels.set_value(np.full(N_EXAMPLES, float(N_OUTS)))
+    with pytest.raises(IndexError, match="a label, of a class that there is not"):
+        train(0)
+    for old, new in zip(before, values(network.params), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
 def test_the_rate_can_be_a_shared_variable():
     network = small_SdA()
     rate = pytensor.shared(np.float64(0))

@@ -12,7 +12,8 @@ sums, it is in the source here.
 
 A few Ops are replaced, too, whose implementations take seconds to compile, since they reduce, fill
 and index in every way that NumPy can, and put together messages of errors. What takes their place
-does the same arithmetic in the same order, for matrices only.
+does the same arithmetic in the same order, for matrices only; and it looks whether an index lies
+within the matrix, where PyTensor's reads and writes what lies beyond.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 __all__ = ["QuickNumbaLinker"]
 
-_VERSION = "quick 3"
+_VERSION = "quick 4"
 """To be changed with what is below, since compiled functions are kept on disk."""
 
 
@@ -93,7 +94,9 @@ def _implementation(op: Op, node: Apply, **kwargs) -> tuple[Callable, str | None
         function, key = basic.numba_funcify_and_cache_key(op, node=node, **kwargs)
     else:
         plain = compile_numba_function_src(
-            source, "implementation", {"np": np, "__name__": __name__}
+            source,
+            "implementation",
+            {"np": np, "OUT_OF_BOUNDS": OUT_OF_BOUNDS, "__name__": __name__},
         )
         function = basic.numba_njit(plain)
         key = sha256(f"{_VERSION} {source}".encode()).hexdigest()
@@ -164,6 +167,8 @@ def _reduction(op: CAReduce, node: Apply, axis: int) -> str | None:
     )
 
 
+OUT_OF_BOUNDS = "a matrix has no such row or column (is it a label, of a class that there is not?)"
+
 REDUCE = """
 def implementation(x):
     res = np.full(x.shape[{kept}], np.{acc_dtype}({identity}), np.{acc_dtype})
@@ -193,7 +198,10 @@ def implementation(x, rows, columns):
         raise ValueError("shape mismatch: the row and column indices do not fit together")
     res = np.empty(n, x.dtype)
     for k in range(n):
-        res[k] = x[rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]]
+        i, j = rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]
+        if not (-x.shape[0] <= i < x.shape[0] and -x.shape[1] <= j < x.shape[1]):
+            raise IndexError(OUT_OF_BOUNDS)
+        res[k] = x[i, j]
     return res
 """
 
@@ -205,6 +213,8 @@ def implementation(x, y, rows, columns):
         raise ValueError("shape mismatch: the indices and the values do not fit together")
     for k in range(n):
         i, j = rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]
+        if not (-x.shape[0] <= i < x.shape[0] and -x.shape[1] <= j < x.shape[1]):
+            raise IndexError(OUT_OF_BOUNDS)
         x[i, j] {move} {y}
     return x
 """
