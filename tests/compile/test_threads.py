@@ -136,6 +136,21 @@ print(len(set(costs)) == 1)
     assert run(program) == "True\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system keeps the semaphores")
+def test_helpers_that_outlive_the_interpreter_sleep_in_memory_that_is_never_freed():
+    """A helper that lies down while the interpreter ends writes into its semaphore."""
+    program = """
+from deeptutorial.compile.backends.numba.kernels import threads
+threads._table[threads._LIMIT : threads._LIMIT + 2] = 5, 0
+trained(steps=1)
+table = range(threads._table_address, threads._table_address + threads._table.nbytes)
+for t in range(1, 5):
+    _, semaphore = threads._table[threads._IDLE + t * threads._WORDS :][:2]
+    print(int(semaphore) in table and int(semaphore) + threads.LINE - 1 in table)
+"""
+    assert run(program).split() == ["True"] * 4
+
+
 def test_callers_in_many_threads_of_python():
     """Each trains a dA of its own, with a changed step: it is what it is alone."""
     program = """

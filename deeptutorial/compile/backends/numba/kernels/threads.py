@@ -46,9 +46,11 @@ _WORDS = LINE // 8
 _LOCK, _TICKET, _JOB, _LIMIT, _STARTED, _SYSTEM, _CALLS = (i * _WORDS for i in range(7))
 _ANSWERS = _CALLS + MOST_THREADS * _WORDS
 _IDLE = _ANSWERS + MOST_THREADS * _WORDS  # whether it sleeps, and the semaphore that wakes it
-_TABLE_SIZE = _IDLE + MOST_THREADS * _WORDS
+_SEMAPHORES = _IDLE + MOST_THREADS * _WORDS  # where the system keeps them in memory of ours
+_TABLE_SIZE = _SEMAPHORES + MOST_THREADS * _WORDS
 _memory = np.zeros(_TABLE_SIZE + _WORDS, np.int64)
-ctypes.pythonapi.Py_IncRef(ctypes.py_object(_memory))  # helpers may look at it to the very end
+# Never freed: while the interpreter ends, a helper may look for work, or lie down to sleep.
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_memory))
 _table_address = (_memory.ctypes.data + LINE - 1) // LINE * LINE
 _table = _memory[(_table_address - _memory.ctypes.data) // 8 :][:_TABLE_SIZE]
 
@@ -352,7 +354,7 @@ def _blas_thread_counter() -> int:
 
 
 def _semaphores():
-    """Return the system's functions (create, wait, wake) for semaphores, and what wait takes.
+    """Return functions (create, wait, wake) for helpers' semaphores, and what wait takes.
 
     They are called without Python: a helper that sleeps by them needs no lock to wake up.
     """
@@ -360,7 +362,7 @@ def _semaphores():
         kernel = ctypes.windll.kernel32
         kernel.CreateSemaphoreW.restype = ctypes.c_void_p
 
-        def create():
+        def create(t):
             return kernel.CreateSemaphoreW(None, 0, 2**30, None)
 
         return create, kernel.WaitForSingleObject, kernel.ReleaseSemaphore, 0xFFFFFFFF
@@ -368,17 +370,16 @@ def _semaphores():
     if sys.platform == "darwin":
         library.dispatch_semaphore_create.restype = ctypes.c_void_p
 
-        def create():
+        def create(t):
             return library.dispatch_semaphore_create(ctypes.c_long(0))
 
         for_ever = 2**63 - 1
         return create, library.dispatch_semaphore_wait, library.dispatch_semaphore_signal, for_ever
 
-    def create():
-        memory = np.zeros(64, np.uint8)  # more than a sem_t
-        _registered.append(memory)
-        library.sem_init(memory.ctypes.data_as(ctypes.c_void_p), 0, 0)
-        return memory.ctypes.data
+    def create(t):
+        address = _table_address + 8 * (_SEMAPHORES + t * _WORDS)  # a line is more than a sem_t
+        library.sem_init(ctypes.c_void_p(address), 0, 0)
+        return address
 
     return create, library.sem_wait, library.sem_post, 0
 
@@ -396,7 +397,7 @@ class _Helpers:
 
     def start(self):
         for t in range(max(1, int(_table[_STARTED])), int(_table[_STARTED + 1])):
-            _table[_IDLE + t * _WORDS : _IDLE + t * _WORDS + 2] = 0, self.create()
+            _table[_IDLE + t * _WORDS : _IDLE + t * _WORDS + 2] = 0, self.create(t)
             help_out = compiled("void(int64)", _help).ctypes  # called without Python's lock
             threading.Thread(target=help_out, args=(t,), daemon=True).start()
             _table[_STARTED] = t + 1
