@@ -15,6 +15,7 @@ from deeptutorial.compile.ops.fused_products import FusedProducts
 from tests.compile.modes import quick_mode
 
 SIZES = [0, 1, 2, 3, 5, 7, 13, 16, 17, 20, 31, 33, 64, 65, 100, 130, 192, 300, 513]
+LARGE = [64, 65, 70, 100, 113, 128, 193, 260]
 TOLERANCE = {"float32": 2e-4, "float64": 1e-12}
 
 
@@ -56,16 +57,16 @@ def matrix(rng, rows, columns, dtype):
 class Problem:
     """Random products with a graph behind them, and what NumPy makes of it in float64."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, sizes):
         rng = np.random.default_rng(seed)
         self.dtype = dtype = ["float32", "float64"][seed % 2]
-        M, N = rng.choice(SIZES, 2)
+        M, N = rng.choice(sizes, 2)
         kinds = [["nn", "nt", "tn"][rng.integers(3)] for _ in range(rng.choice([0, 1, 1, 1, 2, 3]))]
         if rng.random() < 0.5:
             kinds = kinds[:1] * len(kinds)
         products, operands, results = [], [], []
         for kind in kinds:
-            K = rng.choice(SIZES)
+            K = rng.choice(sizes)
             A = matrix(rng, *((K, M) if kind == "tn" else (M, K)), dtype)
             B = matrix(rng, *((N, K) if kind == "nt" else (K, N)), dtype)
             if rng.random() < 0.2 and B.size:
@@ -125,9 +126,11 @@ class Problem:
         self.scale = [largest[o] for o in stored] + [largest[o] * terms[a] for o, a in sums]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_op_is_what_numpy_makes_of_it(seed, set_threads):
-    problem = Problem(seed)
+@pytest.mark.parametrize(
+    ("seed", "sizes"), [(k, SIZES) for k in range(40)] + [(k, LARGE) for k in range(40, 60)]
+)
+def test_op_is_what_numpy_makes_of_it(seed, sizes, set_threads):
+    problem = Problem(seed, sizes)
     before = [v.copy() for v in problem.inputs]
     results = []
     for n in (1, 2, 3, 9):

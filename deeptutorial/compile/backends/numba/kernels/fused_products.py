@@ -41,6 +41,7 @@ from deeptutorial.compile.backends.numba.kernels.products import (
     find_nonzeros,
     multiply,
     multiply_sparse,
+    pack,
 )
 from deeptutorial.compile.backends.numba.kernels.tiles import (
     SPARSE_VECTORS,
@@ -64,7 +65,9 @@ WRONG_SHAPES = "the shapes of the matrices of a product, or of what is added to 
 PANEL = 112  # rows of a factor whose slice of a tile's width fits the first-level cache
 BITS = 64  # of a number that tells what is not zero
 WIDE = 128  # columns from which on it pays to look for zeros
+PACK = np.int64(PANEL * TILE_VECTORS * VECTOR_BYTES)  # bytes of that slice
 THIN = 64  # rows of a minibatch up to which a product is cut along its sums
+DEEP = 64  # length of the sums from which on it pays to pack a factor, if there are many rows
 PIECES = 4  # in so many
 SMALL = 50_000  # multiplications of some ten microseconds, over before two threads have met
 ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
@@ -76,7 +79,7 @@ ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
 
 # What the phases are told.
 (_M, _N, _THREADS, _TILE_M, _TILE_N, _COLUMNS_FIRST, _PIECES, _PARTIAL, _SCRATCH, _POINTERS,
- _OPERANDS, _PLAN, _TABLE, _WORKSPACE, _SPARSE, _SIZE) = range(16)  # fmt: skip
+ _OPERANDS, _PLAN, _TABLE, _WORKSPACE, _SPARSE, _PACKED, _SIZE) = range(17)  # fmt: skip
 # An operand of the epilogue: the address of its first number, the bytes from one tile to the tile
 # below and to the one beside, and those from one row to the next within a tile.
 _FIRST, _DOWN, _BESIDE, _STEP = range(4)
@@ -91,17 +94,18 @@ def _shape(kind, a, b):
 
 
 @inner
-def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, lists, like):
+def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, lists, packed, like):
     """Add a tile of a product to C: rows from r, columns from c, sums from first to last.
 
     With `fresh`, or for a product with B.T, what was in C does not count. `lists` is where zeros
-    are looked for, 0 if they are not.
+    are looked for, 0 if they are not; `packed` is where B is copied to, piece by piece, 0 if it is
+    read where it lies.
     """
     size = C.itemsize
     A = carray(pointer(a[_ADDRESS], like), 1)
     B = carray(pointer(b[_ADDRESS], like), 1)
     lda, ldb = a[_ROW_STEP] // size, b[_ROW_STEP] // size
-    if kind == NT:
+    if kind == NT and packed == 0:
         whole = columns // TILE_ROWS * TILE_ROWS
         a0, b0 = r * lda + first, c * ldb + first
         dots(C, ZERO, ldc, B, b0, ldb, whole, A, a0, lda, rows, last - first)
@@ -120,7 +124,8 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, li
     for panel in range(panels):
         k = first + (last - first) * panel // panels
         depth = first + (last - first) * (panel + 1) // panels - k
-        a0, b0 = (k * lda + r, k * ldb + c) if kind == TN else (r * lda + k, k * ldb + c)
+        a0 = k * lda + r if kind == TN else r * lda + k
+        b0 = c * ldb + k if kind == NT else k * ldb + c
         if skip:
             bits = carray(pointer(lists + threads.LINE, 1), ONE)
             find_nonzeros(A, a0, lda, rows, depth, kind == TN, bits)
@@ -129,7 +134,14 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, li
                 C, ZERO, ldc, rows, A, a0, a_row, a_column, bits, end, B, b0, ldb, columns, fresh
             )
         else:
-            multiply(C, ZERO, ldc, rows, A, a0, a_row, a_column, B, b0, ldb, depth, columns, fresh)
+            factor, f0, ldf = B, b0, ldb
+            if packed != 0:
+                factor, f0 = carray(pointer(packed, like), 1), ZERO
+                ldf = TILE_VECTORS * VECTOR_BYTES // size
+                pack(factor, ldf, B, b0, ldb, depth, columns, kind == NT)
+            multiply(
+                C, ZERO, ldc, rows, A, a0, a_row, a_column, factor, f0, ldf, depth, columns, fresh
+            )
         fresh = ZERO
 
 
@@ -193,8 +205,9 @@ def _make_pieces(t, task, like):
         if lists != 0:
             _vector(lists, ONE, ONE)[0] = UNKNOWN
         _put_product(
-            NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, lists, like
-        )
+            NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, lists, ZERO,
+            like,
+        )  # fmt: skip
 
 
 @inner
@@ -223,6 +236,7 @@ def _finish(t, task, like):
     for k in range(n_operands):
         pointers[n_results + k, 1] = operands[k, _STEP]
     lists = task[_WORKSPACE] + t * n_products * _line(WORKSPACE)
+    packed = task[_PACKED] + t * PACK if task[_PACKED] != 0 else ZERO
     for p in range(n_products):
         _vector(lists + p * _line(WORKSPACE), ONE, ONE)[0] = UNKNOWN
 
@@ -240,7 +254,7 @@ def _finish(t, task, like):
                 add_to(whole, _vector(address, rows * tile_n, like))
             pointers[0, 0] = whole.ctypes.data
         else:
-            _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like)
+            _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, packed, like)
         for k in range(n_operands):
             o = operands[k]
             pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE]
@@ -248,7 +262,7 @@ def _finish(t, task, like):
 
 
 @inner
-def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like):
+def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, packed, like):
     """Make a tile of each result: the dense products first, which take the place of what was."""
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
     n_products = plan[_N_PRODUCTS]
@@ -267,8 +281,9 @@ def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, like):
             begun |= ONE << result
             places = lists + p * _line(WORKSPACE) if sparse[p] != 0 else ZERO
             _put_product(
-                kind, a, b, r, rows, c, columns, ZERO, K, C, task[_TILE_N], fresh, places, like
-            )
+                kind, a, b, r, rows, c, columns, ZERO, K, C, task[_TILE_N], fresh, places, packed,
+                like,
+            )  # fmt: skip
 
 
 @inner
@@ -304,10 +319,24 @@ def _is_in_pieces(kinds, M, table):
 
 
 @inner
-def _tiles(kinds, in_pieces, N, size):
+def _is_packed(kinds, sparse, M, table):
+    """Tell whether there are so many rows that a copy of a factor is soon paid for."""
+    packed = len(kinds) > 0 and M > THIN
+    for p in range(len(kinds)):
+        _, _, K = _shape(kinds[p], table[2 * p], table[2 * p + 1])
+        packed &= K >= DEEP and sparse[p] == 0
+    return packed
+
+
+@inner
+def _tiles(kinds, in_pieces, is_packed, M, N, size):
     """Choose rows and columns of a tile, and whether tiles are gone through by columns first."""
     if in_pieces:
         return np.int64(2), N, False
+    if is_packed:
+        down = (M - 1) // THIN + 1
+        rows = ((M - 1) // down // TILE_ROWS + 1) * TILE_ROWS
+        return rows, np.int64(TILE_VECTORS * VECTOR_BYTES // size), False
     if len(kinds) == 0:
         return np.int64(16), np.int64(512), False
     by_columns = True
@@ -369,7 +398,13 @@ def _drive(plan_address, table_address, like):
 
     in_pieces = _is_in_pieces(kinds, M, table)
     pieces = PIECES if in_pieces else 0
-    tile_m, tile_n, columns_first = _tiles(kinds, in_pieces, N, size)
+    sparse = np.empty(n_products, np.int64)
+    for p in range(n_products):
+        # What a gathered row of B is followed by must be B's too.
+        wide = kinds[p] != NT and N >= WIDE and table[2 * p + 1][_ROW_STEP] >= N * size
+        sparse[p] = wide and _is_sparse(table[2 * p], like)
+    is_packed = _is_packed(kinds, sparse, M, table)
+    tile_m, tile_n, columns_first = _tiles(kinds, in_pieces, is_packed, M, N, size)
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
     down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
@@ -391,7 +426,7 @@ def _drive(plan_address, table_address, like):
         T * n_results * _line(tile_m * tile_n * size),
         _line(pieces * M * tile_n * size),
         T * n_products * _line(WORKSPACE),
-        _line(n_products * 8),
+        T * PACK if is_packed else ZERO,
     )
     total = threads.LINE
     for n in sizes:
@@ -408,12 +443,8 @@ def _drive(plan_address, table_address, like):
     task[_SCRATCH] = sums + sizes[3]
     task[_PARTIAL] = task[_SCRATCH] + sizes[4]
     task[_WORKSPACE] = task[_PARTIAL] + sizes[5]
-    task[_SPARSE] = task[_WORKSPACE] + sizes[6]
-    for p in range(n_products):
-        # What a gathered row of B is followed by must be B's too.
-        wide = kinds[p] != NT and N >= WIDE and table[2 * p + 1][_ROW_STEP] >= N * size
-        sparse = wide and _is_sparse(table[2 * p], like)
-        carray(pointer(task[_SPARSE], 1), n_products)[p] = sparse
+    task[_SPARSE] = sparse.ctypes.data
+    task[_PACKED] = task[_WORKSPACE] + sizes[6] if is_packed else ZERO
     operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
     arrays = table[2 * n_products :]
     _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size)
@@ -427,7 +458,7 @@ def _drive(plan_address, table_address, like):
     for s in range(n_sums):
         out, parts = arrays[n_inputs + n_stored + s], operands[n_inputs + n_stored + s][_FIRST]
         _add_up(axes[s], out, parts, M, N, down, beside, like)
-    _keep_alive(memory)
+    _keep_alive(memory, sparse)
     return 0
 
 
@@ -451,8 +482,8 @@ def _add_up(axis, out, parts, M, N, down, beside, like):
 
 
 @inner(inline="never")
-def _keep_alive(a):
-    return a.size
+def _keep_alive(a, b):
+    return a.size + b.size
 
 
 @cache

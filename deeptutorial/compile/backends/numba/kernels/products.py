@@ -13,6 +13,7 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     TILE_SAMPLES,
     TILE_VECTORS,
     VECTOR_BYTES,
+    copy_wide,
     dot_sample,
     dot_samples,
     gather_edge,
@@ -28,9 +29,10 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     sparse_narrow,
     sparse_vector,
     sparse_wide,
+    transpose,
 )
 
-__all__ = ["dot", "dots", "find_nonzeros", "gather", "multiply", "multiply_sparse"]
+__all__ = ["dot", "dots", "find_nonzeros", "gather", "multiply", "multiply_sparse", "pack"]
 
 
 @inner
@@ -63,6 +65,21 @@ def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
                     )
                 m += 1
         n += TILE_VECTORS * lanes if wide else 2 * lanes
+
+
+@inner
+def pack(P, ldp, B, b0, ldb, depth, N, transposed):
+    """P[k, n] = B[k, n], or B[n, k] if `transposed`, for k < depth and n < N, a tile's width.
+
+    P has room for whole vectors, both ways.
+    """
+    if not transposed:
+        copy_wide(P, ldp, B, b0, ldb, depth, N)
+        return
+    lanes = VECTOR_BYTES // P.itemsize
+    for n in range(0, N, lanes):
+        for k in range(0, depth, lanes):
+            transpose(P, k * ldp + n, ldp, B, b0 + n * ldb + k, ldb, N - n, depth - k)
 
 
 @inner

@@ -88,6 +88,20 @@ class _Vectors:
     def load_scalar(self, base, index):
         return self.builder.load(self.builder.gep(base, [index]))
 
+    def transposed(self, rows):
+        """The columns of a square block, given its rows: exchange ever larger corners."""
+        width = 1
+        while width < self.lanes:
+            places = range(self.lanes)
+            upper = [j + self.lanes - width if j & width else j for j in places]
+            lower = [j + self.lanes if j & width else j + width for j in places]
+            pairs = [(i, i + width) for i in places if not i & width]
+            for i, j in pairs:
+                a, b = rows[i], rows[j]
+                rows[i], rows[j] = self.shuffle(a, b, upper), self.shuffle(a, b, lower)
+            width *= 2
+        return rows
+
     def is_not_zero(self, vector):
         return self.builder.fcmp_unordered("!=", vector, self.zero)
 
@@ -277,6 +291,42 @@ def _nonzero_bits_transposed():
     return tile
 
 
+def _copy_tile(width):
+    """P[k, n] = B[k, n] for k < depth and n < columns, of `width` vectors, which P has room for."""
+
+    @_tile("aiaiiii")
+    def tile(builder, v, P, ldp, B, b0, ldb, depth, columns):
+        offsets = [b0.type(j * v.lanes) for j in range(width)]
+        masks = [v.below(columns, j * v.lanes) for j in range(width)]
+        with cgutils.for_range(builder, depth) as loop:
+            p = builder.mul(loop.index, ldp)
+            b = builder.add(b0, builder.mul(loop.index, ldb))
+            for o, mask in zip(offsets, masks, strict=True):
+                v.store(v.load(B, builder.add(b, o), mask), P, builder.add(p, o))
+
+    return tile
+
+
+def _transpose_tile():
+    """P[k, n] = B[n, k] for a vector of n and as many k; what lies beyond rows, depth is no matter.
+
+    P has room for the whole block.
+    """
+
+    @_tile("aiiaiiii")
+    def tile(builder, v, P, p0, ldp, B, b0, ldb, rows, depth):
+        add, mul, integer = builder.add, builder.mul, p0.type
+        mask, last, block = v.below(depth, 0), builder.sub(rows, integer(1)), []
+        for n in range(v.lanes):
+            is_inside = builder.icmp_signed("<", integer(n), rows)
+            row = builder.select(is_inside, integer(n), last)
+            block.append(v.load(B, add(b0, mul(row, ldb)), mask))
+        for k, column in enumerate(v.transposed(block)):
+            v.store(column, P, add(p0, mul(integer(k), ldp)))
+
+    return tile
+
+
 @contextmanager
 def _while(builder, variable):
     """Repeat what follows while a variable is not 0."""
@@ -330,6 +380,8 @@ multiply_wide = _multiply_tile(TILE_ROWS, TILE_VECTORS, masked=False)
 multiply_edge = _multiply_tile(TILE_ROWS, 2, masked=True)
 multiply_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False)
 multiply_row_edge = _multiply_tile(1, 2, masked=True)
+copy_wide = _copy_tile(TILE_VECTORS)
+transpose = _transpose_tile()
 gather_wide = _gather_tile(GATHER_VECTORS, masked=False)
 gather_edge = _gather_tile(GATHER_VECTORS, masked=True)
 gather_narrow = _gather_tile(2, masked=True)
