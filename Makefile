@@ -43,7 +43,7 @@ docs: $(VENV)/.installed
 
 dist: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dist]'
-	rm -rf dist build/clean
+	rm -rf dist build/clean && mkdir -p build
 	$(VENV)/bin/python -m build --outdir dist . >build/dist.log 2>&1 || { cat build/dist.log; exit 1; }
 	$(VENV)/bin/python -m twine check --strict dist/*
 	$(VENV)/bin/python -m venv build/clean

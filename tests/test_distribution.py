@@ -1,4 +1,4 @@
-"""What is given to others is whole; `make dist` builds it, and tries the wheel in an empty place."""
+"""What is given to others is whole; `make dist` builds it, and tries the wheel elsewhere."""
 
 import re
 import shutil

@@ -110,12 +110,12 @@ def _read_mnist() -> Dataset:
             return replace(read_idx_folder(folder), source="MNIST")
         if os.path.isfile(folder / PICKLED_MNIST):
             return replace(read_pickled(folder / PICKLED_MNIST), source="MNIST")
-    folder = writable_folder()
-    if folder is None:
+    target = writable_folder()
+    if target is None:
         searched = ", ".join(map(str, data_folders()))
         raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
-    download.download_mnist(folder)
-    return replace(read_idx_folder(folder), source="MNIST")
+    download.download_mnist(target)
+    return replace(read_idx_folder(target), source="MNIST")
 
 
 def _read_mnist_or_digits() -> Dataset:

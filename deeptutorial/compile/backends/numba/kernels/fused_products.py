@@ -393,7 +393,7 @@ def _drive(plan_address, table_address, like):
         T * n_products * _line(WORKSPACE),
         _line(n_products * 8),
     )
-    total = threads.LINE
+    total: int | np.int64 = threads.LINE
     for n in sizes:
         total += n
     memory = np.empty(total, np.uint8)
