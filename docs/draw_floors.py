@@ -14,6 +14,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import svg
@@ -109,7 +110,7 @@ def floors() -> str:
     for rooms in FLOORS:
         quoted = " ".join(f'"{name}"' for name in rooms)
         lines.append(f"{{ rank=same; {quoted} }}")
-    for above, below in zip(FLOORS, FLOORS[1:], strict=False):  # also where no import tells it
+    for above, below in pairwise(FLOORS):  # also where no import tells it
         lines.append(f'"{above[0]}" -> "{below[0]}" [style=invis, weight=0];')
     for here in FLOOR:
         for there in sorted(found[here]):

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-import svg
 from pytensor.compile.mode import get_default_mode
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import toposort
@@ -29,6 +28,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import SpecifyShape
 
+import svg
 from deeptutorial import dA
 
 GRAPHS = Path(__file__).parent / "graphs"
