@@ -50,6 +50,7 @@ dist: $(VENV)/.installed
 	build/clean/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	cd build/clean && env -u PYTHONPATH bin/deeptutorial train dA --dataset digits \
 	  --training-epochs 1 --n-hidden 10 --corruption-level 0.3 && test -s dA_plots/report.html
+	rm -rf build/clean
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

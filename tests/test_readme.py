@@ -31,7 +31,7 @@ from deeptutorial.commands import main as deeptutorial_command
 from deeptutorial.compile import BACKENDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("python", "make", "pip", "deeptutorial")
 
 SHORTENED = {  # options that are added to a script's own, and win
@@ -173,7 +173,7 @@ def only_parsed(program, *options, monkeypatch):
 
 def check_module(name, *options, monkeypatch):
     """Give the options to a module's own parser, and stop there."""
-    if name in ("pip", "pytest", "sphinx"):  # not ours, and installed by the Makefile
+    if name in ("build", "pip", "pytest", "sphinx", "twine", "venv"):  # not ours, and installed by the Makefile
         return
     if importlib.util.find_spec(name) is None:
         raise LookupError(f"there is no module {name}")
