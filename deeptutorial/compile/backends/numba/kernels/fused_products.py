@@ -22,6 +22,7 @@ arrays).
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import carray, njit, types
@@ -393,7 +394,7 @@ def _drive(plan_address, table_address, like):
         T * n_products * _line(WORKSPACE),
         _line(n_products * 8),
     )
-    total: int | np.int64 = threads.LINE
+    total: Any = threads.LINE
     for n in sizes:
         total += n
     memory = np.empty(total, np.uint8)
