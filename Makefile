@@ -1,9 +1,12 @@
 # make run    sets up .venv where there is none, and trains: python dA.py
 # make test   sets up .venv where there is none, and runs the tests
 # make lint   checks style and layout
+# make types  checks type annotations
 # make drill  kills runs, fills disks, breaks files, compiles 2000 random functions with and without
 #             the rewrites: prints what was survived; takes half an hour
 # make docs   builds the reading companion, build/docs/html/index.html (extra .[docs])
+# make dist   builds source distribution and wheel in dist/, checks them, and tries the wheel in an
+#             environment that has nothing else (extra .[dist])
 # make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
 #
 # Variables: PYTHON (to make .venv with), VENV (its folder), ARGS (options for dA.py or pytest), e.g.
@@ -13,7 +16,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: run test lint drill docs bench
+.PHONY: run test lint types drill docs dist bench
 
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
@@ -25,6 +28,9 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
+types: $(VENV)/.installed
+	$(VENV)/bin/mypy
+
 drill: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.faults.drill $(ARGS)
 	$(VENV)/bin/python -m tests.faults.bad_inputs
@@ -34,6 +40,17 @@ docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	$(VENV)/bin/python -m sphinx -W -q -b html -d build/docs/doctrees docs build/docs/html
 	@echo "The companion is in build/docs/html/index.html"
+
+dist: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dist]'
+	rm -rf dist build/clean && mkdir -p build
+	$(VENV)/bin/python -m build --outdir dist . >build/dist.log 2>&1 || { cat build/dist.log; exit 1; }
+	$(VENV)/bin/python -m twine check --strict dist/*
+	$(VENV)/bin/python -m venv build/clean
+	build/clean/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build/clean && env -u PYTHONPATH bin/deeptutorial train dA --dataset digits \
+	  --training-epochs 1 --n-hidden 10 --corruption-level 0.3 && test -s dA_plots/report.html
+	rm -rf build/clean
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

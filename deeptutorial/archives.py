@@ -19,7 +19,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     return open(path, "rb")
 
 
-def read_npy(file: BinaryIO) -> np.ndarray:
+def read_npy(file: IO[bytes]) -> np.ndarray:
     """Read an array of plain numbers in NumPy's format from a stream that holds nothing else.
 
     `numpy.load` takes the memory that the header claims before it looks whether there is as much.

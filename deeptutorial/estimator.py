@@ -217,7 +217,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.W_, self.b_, self.b_prime_ = W, b, b_prime
         self.n_features_in_ = W.shape[0]
         self._rng = check_random_state(self.random_state)
-        self.costs_ = []
+        self.costs_: list[float] = []
         return self
 
     def to_dA(self) -> dA:

@@ -1,7 +1,5 @@
 """Filters and samples as pictures: the tutorial's two plotting helpers."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 __all__ = ["scale_to_unit_interval", "split_channels", "tile_raster_images"]
@@ -27,7 +25,7 @@ def scale_to_unit_interval(ndar: np.ndarray, eps: float = 1e-8) -> np.ndarray:
 
 
 def tile_raster_images(
-    X: np.ndarray | Sequence[np.ndarray | None],
+    X: np.ndarray | tuple[np.ndarray | None, ...],
     img_shape: tuple[int, int],
     tile_shape: tuple[int, int],
     tile_spacing: tuple[int, int] = (0, 0),
@@ -120,13 +118,9 @@ def _tile_channels(
         (side + gap) * count - gap
         for side, count, gap in zip(img_shape, tile_shape, tile_spacing, strict=True)
     )
-    if output_pixel_vals:
-        out_dtype, opaque = np.dtype(np.uint8), 255
-    else:
-        given = [channel.dtype for channel in channels if channel is not None]
-        out_dtype, opaque = np.result_type(*given) if given else np.dtype(np.float64), 1
-    canvas = np.zeros((height, width, 4), dtype=out_dtype)
-    canvas[:, :, 3] = opaque
+    given = [np.uint8] if output_pixel_vals else [c.dtype for c in channels if c is not None]
+    canvas = np.zeros((height, width, 4), dtype=np.result_type(*given) if given else np.float64)
+    canvas[:, :, 3] = 255 if output_pixel_vals else 1
     for position, channel in enumerate(channels):
         if channel is not None:
             canvas[:, :, position] = tile_raster_images(

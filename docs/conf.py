@@ -1,20 +1,34 @@
 """The reading companion: `make docs` builds it with Sphinx into build/docs/html."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "extensions"))
+sys.path.insert(0, str(DOCS.parent))  # the reference is of this clone's docstrings
 
 project = "deeptutorial"
 html_title = "deeptutorial"
-extensions = ["myst_nb", "mathml"]
+extensions = ["myst_nb", "mathml", "sphinx.ext.autodoc", "numpydoc"]
 exclude_patterns = ["**/README.md"]
 nitpicky = True  # a reference that leads nowhere is a warning, and a warning fails the build
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+
+# The docstrings are NumPy's kind. A name in backticks is a link where it is in the reference; types
+# are told in the docstrings' words.
+default_role = "py:obj"
+nitpick_ignore_regex = [("py:(obj|class)", ".*")]
+autodoc_default_options = {"members": True, "imported-members": True}
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # autodoc shows them
 
 # The notebooks are run afresh in each build, on the built-in digits, and may not print warnings.
 nb_execution_mode = "force"
@@ -36,8 +50,17 @@ pygments_dark_style = "monokai"
 
 def setup(app):
     app.connect("html-page-context", _language_of_page)
+    app.connect("doctree-resolved", _short_citations)
 
 
 def _language_of_page(app, page_name, template, context, doctree):
     if page_name == "zh":
         context["language"] = "zh-Hans"
+
+
+def _short_citations(app, doctree, page_name):
+    """Call [1] what numpydoc has numbered across all docstrings, and called [R0123456789ab-1]."""
+    for text in doctree.findall(nodes.Text):
+        short = re.sub(r"^\[R[0-9a-f]{12}-(\d+)\]$", r"[\1]", text)
+        if short != text:
+            text.parent.replace(text, nodes.Text(short))

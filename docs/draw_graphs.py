@@ -12,10 +12,8 @@ formula, ``i0``, ``i1``, … being what comes in, from the left; of a `FusedProd
 products, and the formulas of what it makes of them.
 """
 
-import hashlib
 import re
-import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +28,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import SpecifyShape
 
+import svg
 from deeptutorial import dA
 
 GRAPHS = Path(__file__).parent / "graphs"
@@ -261,28 +260,6 @@ def _written(variable: Variable, names: dict[Variable, str], bare: Iterable[str]
     return f"{name}({', '.join(_written(argument, names) for argument in arguments)})"
 
 
-# ---- pictures
-
-
-def digest(dot: str) -> str:
-    """Return the checksum that a picture of this graph has in it."""
-    return hashlib.sha256(dot.encode()).hexdigest()[:16]
-
-
-def draw(dot: str, run: Callable = subprocess.run) -> str:
-    """Let graphviz lay a graph out; colours and fonts are left to the page's style sheet."""
-    svg = run(["dot", "-Tsvg"], input=dot, capture_output=True, text=True, check=True).stdout
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<!--.*?-->\n|<title>.*?</title>\n", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (?:fill|stroke|font-family|id|xmlns|xmlns:xlink)="[^"]*"', "", svg)
-    svg = re.sub(r'<polygon points="[^"]*"/>\n', "", svg, count=1)  # the white ground
-    svg = re.sub(r'width="(\d+)pt" height="\d+pt"', r'width="\1"', svg, count=1)
-    return f"<!-- of the graph {digest(dot)} -->\n<div class='symbolic-graph'>{svg.strip()}</div>\n"
-
-
 if __name__ == "__main__":
-    GRAPHS.mkdir(exist_ok=True)
     for name, dot in graphs().items():
-        (GRAPHS / f"{name}.dot").write_text(dot, encoding="utf-8")
-        (GRAPHS / f"{name}.svg").write_text(draw(dot), encoding="utf-8")
-        print(f"docs/graphs/{name}.svg")
+        svg.write(GRAPHS / name, dot)

@@ -66,7 +66,7 @@ def draw_dA(folder: Path):
         shutil.copyfile(folder / name, IMAGES / name)
     costs = {
         name: list(enumerate(model["costs"]))
-        for name, model in zip(("no corruption", "30 % masked"), report["models"], strict=True)
+        for name, model in zip(("no corruption", "30\u00a0% masked"), report["models"], strict=True)
     }
     (IMAGES / "dA_costs.html").write_text(line_chart(costs, "epoch", "cost"), encoding="utf-8")
 

@@ -34,7 +34,7 @@ def filters(model: str, output: str, rows: int, columns: int) -> None:
     image_shape = loaded.image_shape or square_shape(da.n_visible)
     pixels = tile_raster_images(
         split_channels(da.W.get_value(borrow=True).T, image_shape),
-        img_shape=image_shape[:2],
+        img_shape=(image_shape[0], image_shape[1]),
         tile_shape=(min(rows, -(-da.n_hidden // columns)), columns),
         tile_spacing=(1, 1),
     )

@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 import numpy as np
 import pytensor
@@ -35,7 +35,15 @@ def add_model(parser: ArgumentParser, **options) -> None:
     )
 
 
-def load(path: str, kind: type | None = None) -> dA | SdA:
+@overload
+def load(path: str, kind: None = None) -> dA | SdA: ...
+
+
+@overload
+def load(path: str, kind: type[dA]) -> dA: ...
+
+
+def load(path: str, kind: type[dA] | None = None) -> dA | SdA:
     """Load a model in the precision that it has, of a given kind or of any.
 
     As a side effect ``pytensor.config.floatX`` is set.

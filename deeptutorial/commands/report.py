@@ -58,9 +58,10 @@ def report(
         if len(levels) != len(loaded) or len(set(levels)) != len(levels):
             raise UsageError(
                 f"--corruption-level must be given once for each of the {len(loaded)} models, and "
-                f"differ; got {', '.join(map(str, corruption_levels or ['none']))}"
+                f"differ; got {', '.join(map(str, corruption_levels or [])) or 'none'}"
             )
-        page = write_dA_report(output_folder, dict(zip(levels, loaded, strict=True)), datasets)
+        das = [model for model in loaded if isinstance(model, dA)]
+        page = write_dA_report(output_folder, dict(zip(levels, das, strict=True)), datasets)
     print(page)
 
 

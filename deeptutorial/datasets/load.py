@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from deeptutorial.datasets.storage import data_folders, writable_folder
 __all__ = ["load_data", "read_dataset"]
 
 PICKLED_MNIST = "mnist.pkl.gz"
+
+READERS: dict[str, Callable[[Path], Dataset]] = {".npz": read_npz}
+"""Of a file, by its suffix; where it has no such suffix, its content tells."""
 
 SharedPart = tuple[SharedVariable, TensorVariable]
 
@@ -101,7 +105,8 @@ def _read_file(path: Path) -> Dataset:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return read_npz(path) if is_zip or path.suffix == ".npz" else read_pickled(path)
+    read = READERS.get(path.suffix, read_npz if is_zip else read_pickled)
+    return read(path)
 
 
 def _read_mnist() -> Dataset:
@@ -110,12 +115,12 @@ def _read_mnist() -> Dataset:
             return replace(read_idx_folder(folder), source="MNIST")
         if os.path.isfile(folder / PICKLED_MNIST):
             return replace(read_pickled(folder / PICKLED_MNIST), source="MNIST")
-    folder = writable_folder()
-    if folder is None:
+    target = writable_folder()
+    if target is None:
         searched = ", ".join(map(str, data_folders()))
         raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
-    download.download_mnist(folder)
-    return replace(read_idx_folder(folder), source="MNIST")
+    download.download_mnist(target)
+    return replace(read_idx_folder(target), source="MNIST")
 
 
 def _read_mnist_or_digits() -> Dataset:

@@ -10,8 +10,10 @@ import pickle
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -76,7 +78,8 @@ def read_pickled(path: Path) -> Dataset:
     if any(images.shape[1] != n_pixels for images, _ in parts):
         sizes = [images.shape[1] for images, _ in parts]
         raise DatasetError(f"{path}: the three sets have images of different sizes: {sizes}")
-    return Dataset(*parts, image_shape=square_shape(n_pixels))
+    train, valid, test = parts
+    return Dataset(train, valid, test, image_shape=square_shape(n_pixels))
 
 
 def _is_sequence(value, length: int) -> bool:
@@ -134,7 +137,7 @@ class _PickledArray:
         self.array = _array_from(values, pickled_type, shape, "F" if is_fortran else "C")
 
 
-def _array_from(values, pickled_type: _PickledType, shape, order: str) -> np.ndarray:
+def _array_from(values, pickled_type: _PickledType, shape, order: Literal["C", "F"]) -> np.ndarray:
     # A number would make as many bytes, and a text times a number as long a text.
     if not isinstance(values, str | bytes | bytearray):
         raise ValueError(f"the values of an array must be bytes, not {type(values).__name__}")
@@ -154,7 +157,7 @@ def _reconstruct(*_) -> _PickledArray:
     return _PickledArray()
 
 
-def _frombuffer(values, pickled_type: _PickledType, shape, order: str, axes=None) -> _PickledArray:
+def _frombuffer(values, pickled_type: _PickledType, shape, order, axes=None) -> _PickledArray:
     """Stand in for NumPy's function of this name, which newer pickles use."""
     filled = _PickledArray()
     if order == "K" and axes is not None:  # neither C nor Fortran order, but axes exchanged
@@ -165,7 +168,7 @@ def _frombuffer(values, pickled_type: _PickledType, shape, order: str, axes=None
     return filled
 
 
-def _encode(text: str, encoding: str) -> bytes:
+def _encode(text: str, encoding: str) -> bytearray:
     """Stand in for `codecs.encode`, by which Python 3 puts bytes into a pickle for Python 2."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_named(encoding)}")
@@ -196,11 +199,16 @@ class _Steps(dict):
 class _ArraysOnlyUnpickler(pickle._Unpickler):
     """The unpickler written in Python; the one in C takes memory for whatever a pickle claims."""
 
-    dispatch = pickle._Unpickler.dispatch.copy()
+    dispatch: ClassVar[dict[int, Callable]] = pickle._Unpickler.dispatch.copy()
+    # These are made by `load`.
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+    stack: list
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.dispatch = _Steps(type(self).dispatch)
+        # Each counts its own steps.
+        self.dispatch = _Steps(type(self).dispatch)  # type: ignore[misc]
 
     def load_bytearray8(self):
         (size,) = struct.unpack("<Q", self.read(8))

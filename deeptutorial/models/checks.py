@@ -81,7 +81,8 @@ def checked_number(name: str, number, low: float, high: float) -> float | Tensor
         return pt.cast(number, pytensor.config.floatX)
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{name} must be a number or a symbolic scalar, got {number!r}")
-    if not (low <= number <= high and math.isfinite(number)):
+    # The type of `Real` does not tell that one can be larger than a float.
+    if not (low <= number <= high and math.isfinite(number)):  # type: ignore[operator]
         wanted = f"in [{low}, {high}]" if math.isfinite(high) else f"finite and at least {low}"
         raise ValueError(f"{name} must be {wanted}, got {number}")
     return float(number)

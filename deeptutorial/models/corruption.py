@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import pytensor
 import pytensor.tensor as pt
@@ -20,8 +21,8 @@ __all__ = [
     "salt_and_pepper",
 ]
 
-Level = float | TensorVariable
-Corruption = str | Callable[[TensorVariable, RandomStreams, Level], TensorVariable]
+Level: TypeAlias = float | TensorVariable
+Corruption: TypeAlias = str | Callable[[TensorVariable, RandomStreams, Level], TensorVariable]
 
 
 def masking(

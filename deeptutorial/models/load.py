@@ -23,7 +23,7 @@ def load_model(path: str | os.PathLike) -> dA | SdA:
     OSError
         If it cannot be read.
     """
-    kinds = {"dA": dA, "SdA": SdA}
+    kinds: dict[str, type[dA] | type[SdA]] = {"dA": dA, "SdA": SdA}
     name = read_model(path)[0]["model"]
     if name not in kinds:
         raise ModelFileError(

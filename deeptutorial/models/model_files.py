@@ -12,6 +12,7 @@ A class that can be kept has
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -104,8 +105,8 @@ def read_model(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def build_model(kind: type, path: str | os.PathLike):
-    """Read a model of a given class.
+def build_model(kind: Any, path: str | os.PathLike):
+    """Read a model of a given class, of those that can be kept.
 
     Raises
     ------

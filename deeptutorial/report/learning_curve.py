@@ -65,7 +65,7 @@ def draw_learning_curve(
     middle = SCALE * (LEFT + WIDTH - RIGHT) / 2
     canvas.text((middle, (HEIGHT - 12) * SCALE), x_label, INK, font, anchor="mb")
 
-    right = SCALE * (WIDTH - RIGHT)
+    right = float(SCALE * (WIDTH - RIGHT))
     for colour, (name, points) in zip(_colours(len(curves)), curves.items(), strict=True):
         pixels = [place(x, y) for x, y in points]
         if len(pixels) > 1:

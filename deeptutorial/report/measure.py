@@ -93,7 +93,8 @@ def autoencode(da: dA, X: np.ndarray, corruption_level: float) -> Autoencoding:
         clean_code, _, cost_clean = encode_and_decode(rows, rows)
         _, reconstructed, cost_corrupted = encode_and_decode(rows, corrupted)
         pieces.append((corrupted, reconstructed, clean_code, cost_clean, cost_corrupted))
-    return Autoencoding(*map(np.concatenate, zip(*pieces, strict=True)), decode)
+    corrupted, reconstructed, hidden, clean, noisy = map(np.concatenate, zip(*pieces, strict=True))
+    return Autoencoding(corrupted, reconstructed, hidden, clean, noisy, decode)
 
 
 def by_class(labels: np.ndarray, **values: np.ndarray) -> list[dict]:

@@ -76,8 +76,8 @@ def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[in
     ):
         for batch_index in progress:
             yield batch_index
-            if interrupt():
-                raise interrupt()
+            if (exception := interrupt()) is not None:
+                raise exception
 
 
 def print_line(line: str):

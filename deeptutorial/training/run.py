@@ -191,7 +191,7 @@ class Run:
 
     def _position_of(self, name: str) -> dict:
         """Return how far the stage that is about to begin has come in an earlier run."""
-        fresh = {"epoch": 0, "minibatch": 0, "first_cost": None, "seconds": 0.0, "costs": []}
+        fresh: dict = {"epoch": 0, "minibatch": 0, "first_cost": None, "seconds": 0.0, "costs": []}
         number = len(self._stages)
         if self._header is None or number >= len(self._header["stages"]):
             return {"is_over": False, **fresh}
@@ -412,5 +412,5 @@ def _sha256(datasets: Sequence[tuple]) -> str:
     for images, labels in datasets:
         for part in (images.get_value(borrow=True), label_values(labels)):
             digest.update(f"{part.dtype} {part.shape}\n".encode())
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

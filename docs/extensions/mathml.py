@@ -8,7 +8,10 @@ from sphinx.util.math import get_node_equation_number
 
 def mathml(node: nodes.Node, display: str) -> str:
     """Translate the LaTeX of a node; what is not understood ends the build."""
-    markup = convert(node.astext(), display=display)
+    latex = node.astext()
+    if "\\\\" in latex and "\\begin{" not in latex:  # lines, as Sphinx has them in docstrings
+        latex = f"\\begin{{align*}}{latex}\\end{{align*}}"
+    markup = convert(latex, display=display)
     if "\\" in markup or "<mi>&</mi>" in markup:
         raise ExtensionError(f"latex2mathml does not understand all of: {node.astext()}")
     return markup.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # a relation, with its spaces

@@ -3,7 +3,6 @@
 What needs its generator is tested where that is installed (`make docs` installs it).
 """
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -12,17 +11,10 @@ from pathlib import Path
 import pytensor
 import pytest
 
+import draw_graphs
+import svg
+
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-draw_graphs = load(DOCS / "draw_graphs.py")
 
 
 @pytest.mark.skipif(
@@ -40,7 +32,7 @@ def test_the_graphs_are_those_that_are_compiled():
 @pytest.mark.parametrize("graph", sorted(draw_graphs.GRAPHS.glob("*.dot")), ids=lambda p: p.stem)
 def test_each_picture_is_of_its_graph(graph):
     picture = graph.with_suffix(".svg").read_text(encoding="utf-8")
-    assert draw_graphs.digest(graph.read_text(encoding="utf-8")) in picture
+    assert svg.digest(graph.read_text(encoding="utf-8")) in picture
 
 
 def test_the_graphs_show_what_the_page_says():
@@ -52,6 +44,12 @@ def test_the_graphs_show_what_the_page_says():
     assert kinds("changed-after.dot").count("fused") == 4
     assert kinds("denoising.dot").count("product") == 0
     assert kinds("denoising.dot").count("fused") == 1
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda p: p.stem)
+def test_no_line_begins_with_a_per_cent_sign(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert re.findall(r".*[0-9][ \n]%.*", text) == []
 
 
 def build(folder, page):

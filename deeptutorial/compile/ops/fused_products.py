@@ -96,8 +96,8 @@ class FusedProducts(Op):
         return f"FusedProducts{{{made}; {len(self.stored)} stored{sums}{over}}}"
 
     def make_node(self, *inputs):
-        inputs = [pt.as_tensor_variable(v) for v in inputs]
-        return Apply(self, inputs, [output_type() for output_type in self.output_types])
+        variables = [pt.as_tensor_variable(v) for v in inputs]
+        return Apply(self, variables, [output_type() for output_type in self.output_types])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).

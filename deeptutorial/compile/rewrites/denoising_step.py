@@ -128,7 +128,7 @@ def _find_step(
         return None
     b, b_prime = _row_vector(b_row), _row_vector(b_prime_row)
     parameters = (W, b, b_prime)
-    if any(p not in updates or p.dtype != W.dtype for p in parameters):
+    if any(p is None or p not in updates or p.dtype != W.dtype for p in parameters):
         return None
     if not _is(y, [encode, b_row], lambda product, row: sigmoid(product + row)):
         return None

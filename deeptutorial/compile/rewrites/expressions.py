@@ -12,7 +12,7 @@ nothing.
 
 import math
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pytensor.scalar as ps
@@ -30,7 +30,7 @@ __all__ = ["elementwise_leaves", "formula", "value_at"]
 GREATEST_DEPTH = 40  # of an expression: the walk is recursive
 
 # `second(a, b)` is b, in the shape of a. A cast that loses digits is dealt with where it is met.
-_FUNCTIONS = {
+_FUNCTIONS: dict[type, Callable[..., Formula]] = {
     ps.Add: lambda *terms: sum(terms, start=Formula.of(0)),
     ps.Sub: operator.sub,
     ps.Mul: lambda *factors: math.prod(factors, start=Formula.of(1)),

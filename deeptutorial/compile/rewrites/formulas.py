@@ -134,7 +134,7 @@ def _function(name, t):
 
 
 def _product(p, q):
-    product = Counter()
+    product: Counter[frozenset] = Counter()
     for m, c in p.items():
         for n, d in q.items():
             powers = Counter(dict(m))

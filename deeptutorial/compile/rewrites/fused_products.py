@@ -153,7 +153,7 @@ class _Cluster:
     def _grow_forward(self) -> bool:
         """Add one node that is elementwise made of the cluster."""
         reached = {c for n in self.nodes for v in n.outputs for c in self._clients(v)}
-        for node in sorted((n for n in reached if n in self.place), key=self.place.get):
+        for node in sorted((n for n in reached if n in self.place), key=self.place.__getitem__):
             if (
                 self._takes(node)
                 and not is_product(node)
@@ -231,7 +231,7 @@ class _Cluster:
         ]  # fmt: skip
 
     def _sorted(self) -> list[Apply]:
-        return sorted(self.nodes, key=self.place.get)
+        return sorted(self.nodes, key=self.place.__getitem__)
 
     def replacement(self) -> tuple[list[Variable], list[Variable]]:
         """Return what the cluster makes for others, and the outputs of one Op instead."""
@@ -258,7 +258,7 @@ class _Cluster:
         stored, sums = self._stored(), self._sums()
         outputs = list(dict.fromkeys([*stored, *(v for v, _, _ in sums)]))
         replaced = [*stored, *(total for _, _, total in sums)]
-        results = {}
+        results: dict = {}
         for kind_and_result, v in zip(products, self._results, strict=True):
             results.setdefault(kind_and_result[1], scalars[v])
         op = FusedProducts(
@@ -274,7 +274,8 @@ class _Cluster:
 
     def _scalar_products(self):
         """Give each product its place; those that are only added to each other share one."""
-        scalars, products, operands = {}, [], []
+        scalars: dict = {}
+        products, operands = [], []
         self._results, self._summed_up = [], set()
         nodes = [node for node in self._sorted() if is_product(node)]
         group = {}
@@ -290,7 +291,7 @@ class _Cluster:
                 self._summed_up.add(node)
                 for v in added:
                     group[v.owner] = node.outputs[0]
-        places = {}
+        places: dict[Variable, int] = {}
         for node in nodes:
             result = group.get(node, node.outputs[0])
             kind, a, b = _factors(node)
@@ -303,13 +304,15 @@ class _Cluster:
 
     def _role(self, v: TensorVariable) -> tuple[str, TensorVariable]:
         """Return what an input has numbers for, and the input without the axes made for it."""
-        spread = tuple(b and not s for b, s in zip(v.type.broadcastable, self.space, strict=True))
+        one_row, one_column = (
+            b and not s for b, s in zip(v.type.broadcastable, self.space, strict=True)
+        )
         role = {
             (False, False): "full",
             (True, False): "row",
             (False, True): "column",
             (True, True): "scalar",
-        }[spread]
+        }[one_row, one_column]
         order = {"row": ("x", 0), "column": (0, "x"), "scalar": ("x", "x")}.get(role)
         node = v.owner
         if (

@@ -105,8 +105,9 @@ def _multiple_of_input(
         return _multiple_of_input(fgraph, number.owner.inputs[0])
     if not isinstance(op, Elemwise) or not number.dtype.startswith(("int", "uint")):
         return None
-    terms = [_multiple_of_input(fgraph, term) for term in number.owner.inputs]
-    if None in terms or len({v for _, v, _ in terms if v is not None}) > 1:
+    found = [_multiple_of_input(fgraph, term) for term in number.owner.inputs]
+    terms = [term for term in found if term is not None]
+    if len(terms) < len(found) or len({v for _, v, _ in terms if v is not None}) > 1:
         return None
     v = next((v for _, v, _ in terms if v is not None), None)
     (a, _, b), *others = terms

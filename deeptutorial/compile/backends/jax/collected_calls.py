@@ -150,8 +150,8 @@ class Result(NDArrayOperatorsMixin):
         return np.array(value, dtype=dtype)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        inputs = [np.asarray(i) if isinstance(i, Result) else i for i in inputs]
-        return getattr(ufunc, method)(*inputs, **kwargs)
+        arrays = [np.asarray(i) if isinstance(i, Result) else i for i in inputs]
+        return getattr(ufunc, method)(*arrays, **kwargs)
 
     def __getattr__(self, name: str):
         if name.startswith("__"):

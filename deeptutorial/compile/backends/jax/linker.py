@@ -78,11 +78,12 @@ class DeviceJAXLinker(JAXLinker):
         def call_later():
             if is_whole():
                 results, upcoming = calls.call(tuple(inputs[i][0] for i in given))
-                for storage, value in zip(outputs, results + upcoming, strict=True):
+                for storage, value in zip(outputs, [*results, *upcoming], strict=True):
                     storage[0] = value
             else:
                 call_at_once()
 
+        thunk: Any  # a function, with attributes that PyTensor asks for
         if not sizes and _is_step(fgraph, shared):
             calls = _collector(fgraph, function, inputs, shared)
             thunk = call_later
@@ -138,7 +139,7 @@ def _collector(
         results = [jnp.zeros(MOST_CALLS, output.dtype) for output in returned]
         return lax.fori_loop(0, n_calls, call, (changing, results))
 
-    results_before = []
+    results_before: list = []
 
     def run(values: list, arguments: list[tuple]) -> tuple[list, list]:
         # JAX returns before it has run. One round ahead of it is enough; with more, Python would

@@ -22,6 +22,7 @@ from hashlib import sha256
 from weakref import WeakValueDictionary
 
 import numpy as np
+from numba.core.registry import CPUDispatcher
 from pytensor import config
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
@@ -44,7 +45,7 @@ _VERSION = "quick 4"
 class QuickNumbaLinker(NumbaLinker):
     """Has Numba compile the Ops and the function that calls them, and nothing else."""
 
-    def fgraph_convert(self, fgraph: FunctionGraph, **kwargs) -> tuple[Callable, str | None]:
+    def fgraph_convert(self, fgraph: FunctionGraph, **kwargs) -> tuple[CPUDispatcher, str | None]:
         """Return what Numba is to compile, and what it is kept on disk by."""
         with _own_implementations(), config.change_flags(numba__fastmath=False):
             function, key = basic.numba_funcify_and_cache_key(fgraph, **kwargs)
@@ -57,7 +58,7 @@ class QuickNumbaLinker(NumbaLinker):
             CACHED_SRC_FUNCTIONS[plain] = f"{key} {_VERSION}"
         return function, key
 
-    def jit_compile(self, fn_and_cache: tuple[Callable, str | None]) -> Callable:
+    def jit_compile(self, fn_and_cache: tuple[CPUDispatcher, str | None]) -> CPUDispatcher:
         """Let Numba compile it, at the first call."""
         function, key = fn_and_cache
         return basic.numba_njit(
@@ -113,7 +114,7 @@ def _form(variable: Variable) -> tuple:
 
 def _simple_source(op: Op, node: Apply) -> str | None:
     """Return the source of an implementation for matrices; None where PyTensor's is needed."""
-    ndims = [getattr(v.type, "ndim", None) for v in node.inputs]
+    ndims: list = [getattr(v.type, "ndim", None) for v in node.inputs]  # of what has any
     match op:
         case CAReduce(scalar_op=Add() | Maximum(), axis=(axis,)) if ndims == [2]:
             return _reduction(op, node, axis)

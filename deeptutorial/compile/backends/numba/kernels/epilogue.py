@@ -45,7 +45,7 @@ class Epilogue:
     def digest(self) -> str:
         """Name the loop: the same for the same graph, in every process."""
         names = {v: f"i{k}:{v.type.dtype}" for k, v in enumerate(self.inputs)}
-        lines = []
+        lines: list[str] = []
         for node in _sorted(self.inputs, self.outputs):
             arguments = [_name(v, names) for v in node.inputs]
             output = node.outputs[0]

@@ -22,6 +22,7 @@ arrays).
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import carray, types
@@ -428,7 +429,7 @@ def _drive(plan_address, table_address, like):
         T * n_products * _line(WORKSPACE),
         T * PACK if is_packed else ZERO,
     )
-    total = threads.LINE
+    total: Any = threads.LINE
     for n in sizes:
         total += n
     memory = np.empty(total, np.uint8)

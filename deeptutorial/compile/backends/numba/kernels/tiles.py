@@ -115,7 +115,8 @@ class _Vectors:
         add, lanes = self.builder.fadd, self.lanes
         for width in (1, 2):  # interleave a pair and add; then the two results likewise
             if width == lanes:  # two lanes: they are sums already
-                return self.shuffle(*vectors, [0, 1, 2, 3])
+                a, b = vectors
+                return self.shuffle(a, b, [0, 1, 2, 3])
             low = [
                 i // (2 * width) * 2 * width + i % width + (lanes if i & width else 0)
                 for i in range(lanes)
