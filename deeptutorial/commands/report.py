@@ -60,11 +60,12 @@ def report(
                 f"--corruption-level must be given once for each of the {len(loaded)} models, and "
                 f"differ; got {', '.join(map(str, corruption_levels or ['none']))}"
             )
-        for path, model, level in zip(models, loaded, levels, strict=True):
-            highest = as_noise(model.corruption).highest
+        das = [model for model in loaded if isinstance(model, dA)]
+        for path, da, level in zip(models, das, levels, strict=True):
+            highest = as_noise(da.corruption).highest
             if level > highest:
                 raise UsageError(f"--corruption-level of {path} must be at most {highest:g}")
-        page = write_dA_report(output_folder, levels, [Trained(da) for da in loaded], datasets)
+        page = write_dA_report(output_folder, levels, [Trained(da) for da in das], datasets)
     print(page)
 
 
