@@ -8,7 +8,6 @@ The class itself is in `deeptutorial/models/da.py`; `python dA.py --help` lists 
 
 import os
 import sys
-import timeit
 
 import numpy
 import pytensor
@@ -16,27 +15,17 @@ import pytensor.tensor as T
 from PIL import Image
 
 from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
-from deeptutorial.cli import dA_options, run_script
+from deeptutorial.commands.script_options import dA_options
+from deeptutorial.commands.status import run_script
+from deeptutorial.datasets import count_minibatches
 from deeptutorial.images import split_channels
 from deeptutorial.report import write_dA_report
-from deeptutorial.training import Run, count_minibatches
-
-__all__ = ['dA', 'test_dA']
+from deeptutorial.training import Run
 
 
-def test_dA(
-    learning_rate=0.1,
-    training_epochs=15,
-    dataset='mnist.pkl.gz',
-    batch_size=20,
-    output_folder='dA_plots',
-    n_hidden=500,
-    corruption_levels=(0.0, 0.3),
-    corruption='masking',
-    seed=123,
-    resume=False,
-    checkpoint_every=30.,
-):
+def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch_size=20,
+            output_folder='dA_plots', n_hidden=500, corruption_levels=(0.0, 0.3),
+            corruption='masking', seed=123, resume=False, checkpoint_every=30.):
     """Train a dA for each corruption level, and save its filters and itself.
 
     Parameters
@@ -65,20 +54,15 @@ def test_dA(
     checkpoint_every : float
         Seconds between two checkpoints within an epoch; there is one after each epoch too.
     """
-    settings = dict(locals())
-
     datasets = load_data(dataset)
-    train_set_x, train_set_y = datasets[0]
-    image_shape = train_set_x.tag.image_shape
+    run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
+    train_set_x, train_set_y = datasets[0]
     n_train_batches = count_minibatches(train_set_x, batch_size)
-    run = Run(output_folder, settings, datasets, resume, checkpoint_every)
 
     # The symbolic variables of the data: which minibatch, and the images in it, one a row.
     index = T.lscalar('index')
     x = T.matrix('x')
-
-    trained, costs, seconds = {}, {}, {}  # by corruption level
 
     for corruption_level in corruption_levels:
 
@@ -91,11 +75,11 @@ def test_dA(
             numpy_rng=rng,
             theano_rng=theano_rng,
             input=x,
-            n_visible=numpy.prod(image_shape),
+            n_visible=train_set_x.get_value(borrow=True).shape[1],
             n_hidden=n_hidden,
             corruption=corruption,
         )
-        da.image_shape = image_shape
+        da.image_shape = train_set_x.tag.image_shape
 
         cost, updates = da.get_cost_updates(
             corruption_level=corruption_level,
@@ -114,42 +98,26 @@ def test_dA(
 
         # ---- training
 
-        filters_png = os.path.join(
-            output_folder, 'filters_corruption_%g.png' % (corruption_level * 100))
-        costs[corruption_level] = []
-        training = run.stage('corruption %g' % corruption_level, train_da, learning_rate,
-                             costs=costs[corruption_level])
-        start_time = timeit.default_timer() - training.earlier_seconds
+        path = os.path.join(output_folder, 'filters_corruption_%g.png' % (100 * corruption_level))
+        training = run.stage('corruption %g' % corruption_level, da, train_da, learning_rate)
+        training.if_interrupted(save_filters, da, da.image_shape, path)
 
-        try:
-            for epoch in training.epochs(training_epochs):
-                c = []
-                for batch_index in training.minibatches(n_train_batches, c):
-                    c.append(train_da(batch_index))
+        for epoch, c in training.epochs(training_epochs):
+            for batch_index in training.minibatches(n_train_batches):
+                c.append(train_da(batch_index))
 
-                costs[corruption_level].append(training.mean_cost(c))
-                print('Training epoch %d, cost ' % epoch, costs[corruption_level][-1], flush=True)
-        except KeyboardInterrupt:
-            save_filters(da, image_shape, filters_png)
-            print('Interrupted; the filters so far are in %s; go on with --resume' % filters_png,
-                  file=sys.stderr)
-            raise
+            print('Training epoch %d, cost ' % epoch, numpy.mean(c, dtype='float64'), flush=True)
 
-        training_time = timeit.default_timer() - start_time
-
-        code = 'no corruption' if corruption_level == 0 else '%g%% corruption' % (
-            corruption_level * 100)
-        print('The %s code for file %s ran for %.2fm' % (
-            code, os.path.split(__file__)[1], training_time / 60.), file=sys.stderr)
+        print(('The ' + ('%g%%' % (100 * corruption_level) if corruption_level else 'no') +
+               ' corruption code for file ' + os.path.split(__file__)[1] +
+               ' ran for %.2fm' % (training.seconds / 60.)), file=sys.stderr)
 
         # ---- looking at what was learned
 
-        save_filters(da, image_shape, filters_png)
-        da.save(os.path.join(output_folder, 'dA_corruption_%g.npz' % (corruption_level * 100)))
-        trained[corruption_level], seconds[corruption_level] = da, training_time
+        save_filters(da, da.image_shape, path)
+        da.save(os.path.join(output_folder, 'dA_corruption_%g.npz' % (100 * corruption_level)))
 
-    write_dA_report(output_folder, trained, datasets, costs, seconds, settings)
-
+    write_dA_report(output_folder, corruption_levels, run.stages, datasets, run.settings)
     run.finish()
 
 
@@ -167,4 +135,4 @@ def save_filters(da, image_shape, path):
 
 
 if __name__ == '__main__':
-    sys.exit(run_script(test_dA, dA_options()))
+    sys.exit(run_script(test_dA, dA_options(test_dA)))

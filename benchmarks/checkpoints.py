@@ -20,6 +20,7 @@ import pytensor.tensor as pt
 from benchmarks import machine
 from benchmarks.setting import usable_cpus
 from deeptutorial import RandomStreams, dA, load_data
+from deeptutorial.datasets import count_minibatches
 from deeptutorial.training import Run, mean_cost, minibatches
 
 __all__ = ["epochs", "main"]
@@ -59,7 +60,7 @@ def epochs(
 ) -> Iterator[tuple[float, float, float]]:
     """Yield seconds of an epoch with a checkpoint and of one without, and of the call for it."""
     train_set_x = datasets[0][0]
-    n_examples, n_visible = train_set_x.get_value(borrow=True).shape
+    n_visible = train_set_x.get_value(borrow=True).shape[1]
     index, x = pt.lscalar("index"), pt.matrix("x")
     rng = np.random.RandomState(123)
     da = dA(
@@ -73,20 +74,18 @@ def epochs(
     batch = train_set_x[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
     train_da = pytensor.function([index], cost, updates=updates, givens={x: batch})
 
-    run = Run(folder, {}, datasets, checkpoint_every=1e9)
-    training = run.stage("training", train_da, 0.1)
+    run = Run(datasets, folder, checkpoint_every=1e9)
+    training = run.stage("training", da, train_da, 0.1)
 
-    n_batches = n_examples // BATCH_SIZE
+    n_batches = count_minibatches(train_set_x, BATCH_SIZE)
     counter = training.epochs(n_pairs + 2)
 
     def with_checkpoint() -> tuple[float, float]:
         start = time.perf_counter()
-        next(counter)  # has a checkpoint of the epoch before begun
+        _, c = next(counter)  # has a checkpoint of the epoch before begun
         waited = time.perf_counter() - start
-        c = []
-        for batch_index in training.minibatches(n_batches, c):
+        for batch_index in training.minibatches(n_batches):
             c.append(train_da(batch_index))
-        training.mean_cost(c)
         run.wait_for_checkpoint()
         return time.perf_counter() - start, waited
 

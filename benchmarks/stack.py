@@ -19,7 +19,7 @@ from benchmarks import machine
 from benchmarks.report import markdown_table, seconds
 from benchmarks.setting import usable_cpus
 from deeptutorial import SdA, load_data
-from deeptutorial.datasets import count_classes
+from deeptutorial.datasets import count_classes, count_minibatches
 
 __all__ = ["main", "seconds_an_epoch"]
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(datasets: list, batch_size: int, part: float, repeats: int) -> dict[str, list]:
     """Return the seconds an epoch of each phase of training, as each stretch tells them."""
     train_set_x = datasets[0][0]
-    n_batches = train_set_x.get_value(borrow=True).shape[0] // batch_size
+    n_batches = count_minibatches(train_set_x, batch_size)
     network = SdA(
         np.random.RandomState(89677),
         n_ins=train_set_x.get_value(borrow=True).shape[1],
@@ -73,13 +73,9 @@ def measure(datasets: list, batch_size: int, part: float, repeats: int) -> dict[
         n_outs=count_classes(datasets),
         corruption_levels=CORRUPTION_LEVELS,
     )
-    layer_inputs = network.layer_inputs(train_set_x)
-    pretraining_fns = network.pretraining_functions(layer_inputs, batch_size)
+    pretraining_fns = network.pretraining_functions(train_set_x, batch_size, encode_once=True)
     phases: dict[str, Callable[[int], object]] = {}
     for i, pretrain in enumerate(pretraining_fns):
-        if i > 0:
-            below = layer_inputs[i - 1].get_value(borrow=True)
-            layer_inputs[i].set_value(network.encode(i - 1, below), borrow=True)
         level = CORRUPTION_LEVELS[i]
         phases[f"pre-training, layer {i}"] = lambda j, f=pretrain, c=level: f(j, c, 0.001)
     phases["fine-tuning"] = network.build_finetune_functions(datasets, batch_size, 0.1)[0]

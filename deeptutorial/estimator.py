@@ -13,8 +13,9 @@ import pytensor.tensor as pt
 from pytensor.compile.executor import Function
 
 from deeptutorial.models import dA
-from deeptutorial.models.checks import checked_number, checked_size, draw_seed
+from deeptutorial.models.checks import checked_number, checked_size
 from deeptutorial.models.corruption import Corruption, checked_level
+from deeptutorial.models.parameters import draw_seed
 from deeptutorial.random import RandomStreams
 from deeptutorial.training import mean_cost
 

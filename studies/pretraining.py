@@ -23,6 +23,7 @@ import numpy as np
 import pytensor
 
 from deeptutorial import SdA, load_data
+from deeptutorial.datasets import count_minibatches
 from deeptutorial.training import EarlyStopping, mean_cost, minibatches
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,13 +43,9 @@ def pretrained(settings: argparse.Namespace, datasets: list, level: float | None
     )
     if level is None:
         return network
-    layer_inputs = network.layer_inputs(train_set_x)
-    functions = network.pretraining_functions(layer_inputs, settings.batch_size)
-    n_batches = train_set_x.get_value(borrow=True).shape[0] // settings.batch_size
-    for i, pretrain in enumerate(functions):
-        if i > 0:
-            below = layer_inputs[i - 1].get_value(borrow=True)
-            layer_inputs[i].set_value(network.encode(i - 1, below), borrow=True)
+    functions = network.pretraining_functions(train_set_x, settings.batch_size, encode_once=True)
+    n_batches = count_minibatches(train_set_x, settings.batch_size)
+    for pretrain in functions:
         for epoch in range(settings.pretraining_epochs):
             costs = [
                 pretrain(index, level, settings.pretrain_lr)

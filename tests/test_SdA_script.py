@@ -13,7 +13,7 @@ import pytensor
 import pytest
 from PIL import Image
 
-from deeptutorial.cli import RECIPES, SdA_options
+from deeptutorial.commands.script_options import RECIPES, SdA_options
 
 ROOT = Path(__file__).parents[1]
 COST = r"\d+\.\d+"
@@ -211,10 +211,13 @@ def test_colour_pictures(tmp_path):
 def test_help_teaches(tmp_path):
     status, out, _ = run("--help", folder=tmp_path)
     assert status == 0
-    for option in inspect.signature(script().test_SdA).parameters:
-        if option != "corruption_levels":
-            assert "--" + option.replace("_", "-") in out
-    for word in ("--corruption-level", "--recipe", "--floatX", "python SdA.py"):
+    others = {
+        "corruption_levels": "corruption-level",
+        "finetune_corruption_level": "finetune-corruption",
+    }
+    for name in inspect.signature(script().test_SdA).parameters:
+        assert "--" + others.get(name, name.replace("_", "-")) in out
+    for word in ("--recipe", "--floatX", "python SdA.py"):
         assert word in out
 
 
@@ -242,7 +245,7 @@ def test_signature_is_the_tutorials():
 def test_options_default_to_the_signature():
     """But for the data set, which the command line looks for with more patience."""
     with pytensor.config.change_flags(floatX=pytensor.config.floatX):
-        options = SdA_options([])
+        options = SdA_options(script().test_SdA, [])
     parameters = inspect.signature(script().test_SdA).parameters
     assert set(options) == set(parameters)
     for name in set(options) - {"dataset"}:
@@ -252,7 +255,7 @@ def test_options_default_to_the_signature():
 
 def test_a_recipe_gives_way_to_what_is_given():
     with pytensor.config.change_flags(floatX=pytensor.config.floatX):
-        options = SdA_options(["--recipe", "fast", "--finetune-lr", "0.5"])
+        options = SdA_options(script().test_SdA, ["--recipe", "fast", "--finetune-lr", "0.5"])
     assert options["batch_size"] == RECIPES["fast"]["batch_size"]
     assert options["finetune_lr"] == 0.5
 
@@ -262,7 +265,7 @@ def test_a_recipe_gives_way_to_what_is_given():
 )
 def test_default_corruption_levels(n_layers, levels):
     with pytensor.config.change_flags(floatX=pytensor.config.floatX):
-        options = SdA_options(["--hidden-layers-sizes", *["5"] * n_layers])
+        options = SdA_options(script().test_SdA, ["--hidden-layers-sizes", *["5"] * n_layers])
     assert options["corruption_levels"] == levels
 
 

@@ -1,5 +1,6 @@
 """`python dA.py` as a process, and its main function."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from deeptutorial import load_model
+from deeptutorial.commands.script_options import dA_options
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,6 +101,30 @@ def test_another_noise(tmp_path, small_set):
     assert status == 0, err
     da = load_model(tmp_path / "dA_plots" / "dA_corruption_30.npz")
     assert da.corruption == "salt-and-pepper"
+
+
+def test_the_deviation_of_gaussian_noise_may_be_large(tmp_path, small_set):
+    status, _, err = run(
+        *("--dataset", small_set, "--training-epochs", 1, "--n-hidden", 3),
+        *("--corruption-level", 1.5, "--corruption", "gaussian"),
+        folder=tmp_path,
+    )
+    assert status == 0, err
+    report = json.loads((tmp_path / "dA_plots" / "report.json").read_text(encoding="utf-8"))
+    assert report["models"][0]["corruption_level"] == 1.5
+    assert list(report["times"]["seconds"]) == ["training, noise of deviation 1.5"]
+
+
+def test_an_interrupted_run_is_not_started_over(tmp_path, small_set):
+    (tmp_path / "dA_plots").mkdir()
+    (tmp_path / "dA_plots" / "checkpoint_0.npz").touch()
+    status, _, err = run("--dataset", small_set, folder=tmp_path)
+    assert status == 2
+    assert err == (
+        "dA.py: error: dA_plots holds a run that was interrupted: go on with it by --resume, or "
+        "choose another --output-folder (or remove "
+        f"{os.path.join('dA_plots', 'checkpoint_*.npz')})\n"
+    )
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path, small_set):
@@ -217,6 +243,20 @@ def test_signature_is_the_tutorials():
         "output_folder": "dA_plots",
     }
     assert script.dA is dA
+
+
+def test_options_default_to_the_signature():
+    """But for the data set, which the command line looks for with more patience."""
+    import inspect
+
+    import dA as script
+
+    with pytensor.config.change_flags(floatX=pytensor.config.floatX):
+        options = dA_options(script.test_dA, [])
+    parameters = inspect.signature(script.test_dA).parameters
+    assert options == {name: given.default for name, given in parameters.items()} | {
+        "dataset": "auto"
+    }
 
 
 @pytest.mark.parametrize(("level", "tolerance"), [(0.0, 1e-4), (0.3, 5e-3)])

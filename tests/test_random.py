@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 from deeptutorial import RandomStreams
-from deeptutorial.random import CoinFlips, flip_coins, splitmix
+from deeptutorial.compile.ops.draws import CoinFlips, flip_coins, splitmix
 
 DRAWS = {
     "coin": lambda streams: streams.binomial(size=(200, 300), n=1, p=0.7),

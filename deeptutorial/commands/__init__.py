@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from deeptutorial.cli import OneLineParser, run_script
 from deeptutorial.commands import denoise, encode, filters, info, report, train
+from deeptutorial.commands.parser import OneLineParser
+from deeptutorial.commands.status import run_script
 
 __all__ = ["main"]
 

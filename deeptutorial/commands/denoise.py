@@ -8,9 +8,9 @@ import numpy as np
 import pytensor
 from tqdm import tqdm
 
-from deeptutorial.cli import UsageError
 from deeptutorial.commands.inputs import STANDARD, add_model, load, read_examples, read_rows
 from deeptutorial.commands.outputs import add_output, write_png
+from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.arrays import square_shape
 from deeptutorial.datasets.pictures import find_pictures

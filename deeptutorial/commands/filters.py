@@ -22,8 +22,8 @@ def add_to(commands) -> None:
     )
     add_model(parser)
     add_output(parser, "filters.png", "where the picture goes; - is standard output")
-    parser.add_count("--rows", 10, "rows of tiles, at most", at_least=1)
-    parser.add_count("--columns", 10, "tiles in a row", at_least=1)
+    parser.add_count("--rows", "rows of tiles, at most", at_least=1, default=10)
+    parser.add_count("--columns", "tiles in a row", at_least=1, default=10)
     parser.set_defaults(run=filters)
 
 

@@ -4,15 +4,15 @@ import os
 
 import numpy as np
 
-from deeptutorial.cli import UsageError
 from deeptutorial.commands.inputs import load
+from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import DatasetError, label_values, load_data
 from deeptutorial.models import SdA, dA
-from deeptutorial.report import write_dA_report, write_SdA_report
+from deeptutorial.models.corruption import as_noise
+from deeptutorial.report import Trained, write_dA_report, write_SdA_report
+from deeptutorial.report.da_report import USUAL_LEVEL
 
 __all__ = ["add_to", "report"]
-
-USUAL_LEVEL = 0.3
 
 
 def add_to(commands) -> None:
@@ -36,7 +36,7 @@ def add_to(commands) -> None:
         f"that a dA was trained with; give it once for each (default, for a single one: "
         f"{USUAL_LEVEL})"
     )
-    parser.add_output_folder("report")
+    parser.add_output_folder(default="report")
     parser.set_defaults(run=report)
 
 
@@ -61,7 +61,11 @@ def report(
                 f"differ; got {', '.join(map(str, corruption_levels or [])) or 'none'}"
             )
         das = [model for model in loaded if isinstance(model, dA)]
-        page = write_dA_report(output_folder, dict(zip(levels, das, strict=True)), datasets)
+        for path, da, level in zip(models, das, levels, strict=True):
+            highest = as_noise(da.corruption).highest
+            if level > highest:
+                raise UsageError(f"--corruption-level of {path} must be at most {highest:g}")
+        page = write_dA_report(output_folder, levels, [Trained(da) for da in das], datasets)
     print(page)
 
 

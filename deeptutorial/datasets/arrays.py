@@ -8,6 +8,7 @@ import numpy as np
 from deeptutorial.datasets.errors import DatasetError
 
 __all__ = [
+    "PART_NAMES",
     "Dataset",
     "checked_part",
     "divided",
@@ -15,6 +16,9 @@ __all__ = [
     "to_unit_interval",
     "without_last_sixth",
 ]
+
+PART_NAMES = ("training", "validation", "test")
+"""What the parts of a data set are called, in their order."""
 
 NO_LABEL = -1
 """Label of an example that has none."""

@@ -10,6 +10,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.datasets.arrays import PART_NAMES
 from deeptutorial.datasets.errors import DatasetError
 
 __all__ = ["count_classes", "label_values"]
@@ -39,13 +40,13 @@ def count_classes(datasets: Sequence[tuple]) -> int:
         If there are examples without a label, or labels that cannot be numbers of classes.
     """
     highest, n_examples = 0, 0
-    for name, (_, labels) in zip(("training", "validation", "test"), datasets, strict=True):
+    for name, (_, labels) in zip(PART_NAMES, datasets, strict=True):
         values = label_values(labels)
         missing = int((values < 0).sum())
         if missing:
             raise DatasetError(
                 f"{missing} of the {len(values)} examples of the {name} set have no label, and a "
-                "classifier cannot learn without; dA.py can"
+                "classifier cannot learn without; a dA can"
             )
         highest, n_examples = max(highest, int(values.max())), n_examples + len(values)
     if highest >= n_examples:

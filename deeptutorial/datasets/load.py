@@ -15,12 +15,12 @@ from pytensor.tensor.variable import TensorVariable
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset
-from deeptutorial.datasets.drawn import read_digits
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
+from deeptutorial.datasets.stored_digits import read_digits
 
 __all__ = ["load_data", "read_dataset"]
 
@@ -130,7 +130,7 @@ def _read_mnist_or_digits() -> Dataset:
         print(f"No MNIST: {error}.", file=sys.stderr)
         print(
             "Taking the built-in digits instead; for MNIST, put its four files or mnist.pkl.gz "
-            f"into {data_folders()[0]} (or name their folder with --dataset).",
+            f"into {data_folders()[0]} (or name their folder as the data set).",
             file=sys.stderr,
         )
         return read_digits()

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from deeptutorial.datasets.arrays import Dataset, checked_part, square_shape
+from deeptutorial.datasets.arrays import PART_NAMES, Dataset, checked_part, square_shape
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.unpacking import opened
 
@@ -66,7 +66,7 @@ def read_pickled(path: Path) -> Dataset:
     if not (_is_sequence(content, 3) and all(_is_sequence(part, 2) for part in content)):
         raise DatasetError(f"{path}: {wanted}, got {type(content).__name__}")
     parts = []
-    for name, part in zip(("training", "validation", "test"), content, strict=True):
+    for name, part in zip(PART_NAMES, content, strict=True):
         if not all(isinstance(member, _PickledArray) for member in part):
             raise DatasetError(f"{path}: {name} set: {wanted}, all of them arrays")
         if any(member.array is None for member in part):

@@ -1,8 +1,7 @@
-"""What the models' constructors share: arguments checked, parameters made."""
+"""Arguments of the models, checked: each is returned, or the message says what is wrong with it."""
 
 import math
-import os
-from contextlib import suppress
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,14 +11,17 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.datasets import PART_NAMES, label_values
+
 __all__ = [
+    "checked_datasets",
+    "checked_levels",
     "checked_number",
     "checked_rng",
+    "checked_rows",
     "checked_size",
+    "checked_sizes",
     "checked_variable",
-    "draw_seed",
-    "draw_weights",
-    "shared_in_floatX",
 ]
 
 
@@ -34,36 +36,6 @@ def checked_rng(
     return rng
 
 
-def draw_seed(numpy_rng: np.random.RandomState | np.random.Generator) -> int:
-    """Draw the seed of a symbolic random stream, as the tutorial does."""
-    if isinstance(numpy_rng, np.random.Generator):
-        return int(numpy_rng.integers(2**30))
-    return int(numpy_rng.randint(2**30))
-
-
-def draw_weights(
-    numpy_rng: np.random.RandomState | np.random.Generator, bound: float, n_in: int, n_out: int
-) -> np.ndarray:
-    """Draw initial weights of shape (n_in, n_out), in float64, uniform in [-bound, bound).
-
-    Raises
-    ------
-    MemoryError
-        If the machine has not the memory for them. An operating system may promise it all the
-        same, and end the process, or another one, later.
-    """
-    needed = n_in * n_out * 16  # as they are drawn, and in floatX
-    with suppress(AttributeError, OSError, ValueError):  # not every system tells
-        if needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
-            raise MemoryError(f"{n_in} x {n_out} weights need {needed / 1e9:.3g} GB")
-    return numpy_rng.uniform(low=-bound, high=bound, size=(n_in, n_out))
-
-
-def shared_in_floatX(value: np.ndarray, name: str | None = None) -> SharedVariable:
-    """Make a shared variable in floatX."""
-    return pytensor.shared(np.asarray(value, dtype=pytensor.config.floatX), name=name, borrow=True)
-
-
 def checked_size(name: str, size: int) -> int:
     """Return a size as an int, or say what is wrong with it."""
     if isinstance(size, bool) or not isinstance(size, Integral):
@@ -71,6 +43,15 @@ def checked_size(name: str, size: int) -> int:
     if size < 1:
         raise ValueError(f"{name} must be at least 1, got {size}")
     return int(size)
+
+
+def checked_sizes(name: str, sizes: Sequence[int]) -> list[int]:
+    """Return the sizes of layers, at least one, as ints, or say what is wrong with them."""
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray):
+        raise TypeError(f"{name} must be a sequence of integers, got {sizes!r}")
+    if len(sizes) == 0:
+        raise ValueError(f"{name} is empty, and there must be at least one hidden layer")
+    return [checked_size(f"{name}[{i}]", size) for i, size in enumerate(sizes)]
 
 
 def checked_number(name: str, number, low: float, high: float) -> float | TensorVariable:
@@ -86,6 +67,22 @@ def checked_number(name: str, number, low: float, high: float) -> float | Tensor
         wanted = f"in [{low}, {high}]" if math.isfinite(high) else f"finite and at least {low}"
         raise ValueError(f"{name} must be {wanted}, got {number}")
     return float(number)
+
+
+def checked_levels(levels: Sequence[float] | None, n_layers: int) -> list[float]:
+    """Return a level in [0, 1] for each layer, 0.1 for None, or say what is wrong with them."""
+    if levels is None:
+        return [0.1] * n_layers
+    if isinstance(levels, str) or not isinstance(levels, Sequence | np.ndarray):
+        raise TypeError(f"corruption_levels must be a sequence of numbers, got {levels!r}")
+    if len(levels) != n_layers:
+        raise ValueError(
+            f"corruption_levels must have one level for each of the {n_layers} hidden layers, "
+            f"got {len(levels)}"
+        )
+    return [
+        checked_number(f"corruption_levels[{i}]", level, 0, 1) for i, level in enumerate(levels)
+    ]
 
 
 def checked_variable(name: str, variable, shape: tuple[int | None, ...]) -> TensorVariable:
@@ -108,3 +105,35 @@ def checked_variable(name: str, variable, shape: tuple[int | None, ...]) -> Tens
         described = ", ".join("any" if side is None else str(side) for side in shape)
         raise ValueError(f"{name} must have shape ({described}), got {tuple(known)}")
     return variable
+
+
+def checked_datasets(datasets: Sequence[tuple], n_ins: int, n_outs: int) -> Sequence[tuple]:
+    """Return the parts of a data set if they suit a network, or say what is wrong with them."""
+    if len(datasets) != len(PART_NAMES):
+        raise ValueError(f"datasets must be training, validation and test, got {len(datasets)}")
+    for name, (set_x, set_y) in zip(PART_NAMES, datasets, strict=True):
+        checked_variable(f"the {name} set's images", set_x, (None, n_ins))
+        checked_variable(f"the {name} set's labels", set_y, (None,))
+        if not set_y.dtype.startswith(("int", "uint")):
+            raise TypeError(f"the {name} set's labels must be integers, got {set_y.type}")
+        labels = label_values(set_y)
+        n_examples = set_x.get_value(borrow=True).shape[0]
+        if len(labels) != n_examples:
+            raise ValueError(f"the {name} set has {n_examples} examples but {len(labels)} labels")
+        if labels.min() < 0 or labels.max() >= n_outs:
+            wrong = labels.min() if labels.min() < 0 else labels.max()
+            raise ValueError(
+                f"the {name} set's labels must be in [0, {n_outs - 1}] (n_outs={n_outs}), "
+                f"got {wrong}"
+            )
+    return datasets
+
+
+def checked_rows(name: str, X: np.ndarray, n_columns: int) -> np.ndarray:
+    """Return an array of numbers, with so many columns, or say what is wrong with it."""
+    X = np.asarray(X)
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of numbers, got {X.dtype}")
+    if X.ndim != 2 or X.shape[1] != n_columns:
+        raise ValueError(f"{name} must have shape (any, {n_columns}), got {X.shape}")
+    return X

@@ -11,22 +11,15 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import (
-    checked_number,
-    checked_rng,
-    checked_size,
-    checked_variable,
-    draw_seed,
-    draw_weights,
-    shared_in_floatX,
-)
+from deeptutorial.models.checks import checked_number, checked_rng, checked_size, checked_variable
 from deeptutorial.models.corruption import (
-    CORRUPTIONS,
     Corruption,
+    as_noise,
     checked_corruption,
     checked_level,
 )
 from deeptutorial.models.model_files import build_model, write_model
+from deeptutorial.models.parameters import draw_seed, draw_weights, shared_in_floatX
 from deeptutorial.random import RandomStreams
 
 __all__ = ["RECONSTRUCTION_COSTS", "dA"]
@@ -189,8 +182,7 @@ class dA:
         corruption_level = checked_level(corruption_level, self.corruption)
         if isinstance(corruption_level, float) and corruption_level == 0:
             return input
-        corrupt = self.corruption if callable(self.corruption) else CORRUPTIONS[self.corruption]
-        return corrupt(input, self.theano_rng, corruption_level)
+        return as_noise(self.corruption).corrupt(input, self.theano_rng, corruption_level)
 
     def get_hidden_values(self, input: TensorVariable) -> TensorVariable:
         """Equation (2): encode, (examples, n_visible) → (examples, n_hidden)."""

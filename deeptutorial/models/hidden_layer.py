@@ -6,13 +6,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import (
-    checked_rng,
-    checked_size,
-    checked_variable,
-    draw_weights,
-    shared_in_floatX,
-)
+from deeptutorial.models.checks import checked_rng, checked_size, checked_variable
+from deeptutorial.models.parameters import draw_weights, shared_in_floatX
 
 __all__ = ["HiddenLayer"]
 

@@ -6,7 +6,8 @@ import pytensor.tensor as pt
 from pytensor.tensor.special import log_softmax, softmax
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import checked_size, checked_variable, shared_in_floatX
+from deeptutorial.models.checks import checked_size, checked_variable
+from deeptutorial.models.parameters import shared_in_floatX
 
 __all__ = ["LogisticRegression"]
 

@@ -1,38 +1,34 @@
 """The stacked denoising autoencoder of Vincent et al. (2010) as a symbolic graph."""
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.executor import Function
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.backends.numba.modes import own_products_mode
-from deeptutorial.datasets.labels import label_values
 from deeptutorial.models.checks import (
+    checked_datasets,
+    checked_levels,
     checked_number,
     checked_rng,
     checked_size,
-    checked_variable,
-    draw_seed,
-    shared_in_floatX,
+    checked_sizes,
 )
 from deeptutorial.models.da import dA
+from deeptutorial.models.finetuning import Score, finetune_functions
 from deeptutorial.models.hidden_layer import HiddenLayer
+from deeptutorial.models.inference import RowFunction
 from deeptutorial.models.logistic_regression import LogisticRegression
 from deeptutorial.models.model_files import build_model, write_model
+from deeptutorial.models.parameters import draw_seed
+from deeptutorial.models.pretraining import PretrainingFunction, pretraining_functions
 from deeptutorial.random import RandomStreams
 
-__all__ = ["PretrainingFunction", "SdA"]
-
-ROWS_AT_A_TIME = 1000
-"""Examples that `predict` and its like work on at once: enough for fast matrix products."""
+__all__ = ["SdA"]
 
 
 class SdA:
@@ -118,9 +114,9 @@ class SdA:
         checked_rng("numpy_rng", numpy_rng)
         self.n_ins = checked_size("n_ins", n_ins)
         self.n_outs = checked_size("n_outs", n_outs)
-        self.hidden_layers_sizes = _checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
+        self.hidden_layers_sizes = checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
         self.n_layers = len(self.hidden_layers_sizes)
-        self.corruption_levels = _checked_levels(corruption_levels, self.n_layers)
+        self.corruption_levels = checked_levels(corruption_levels, self.n_layers)
 
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
         if theano_rng is None:
@@ -159,7 +155,13 @@ class SdA:
         self.errors = self.logLayer.errors(self.y)
 
         self.image_shape: tuple[int, ...] | None = None
-        self._compiled: dict[str | int, Function] = {}
+        self._codes = [
+            RowFunction(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden)
+            for layer, dA_layer in zip(self.sigmoid_layers, self.dA_layers, strict=True)
+        ]
+        self._probabilities = RowFunction(
+            self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the parameters and what else is needed to predict to a file; see `dA.save`."""
@@ -186,49 +188,30 @@ class SdA:
         """Return the shapes of the parameters of an SdA with these hyperparameters."""
         shapes: dict[str, tuple[int, ...]] = {}
         n_in = checked_size("n_ins", n_ins)
-        for i, n_out in enumerate(_checked_sizes("hidden_layers_sizes", hidden_layers_sizes)):
+        for i, n_out in enumerate(checked_sizes("hidden_layers_sizes", hidden_layers_sizes)):
             layer = dA.param_shapes(n_visible=n_in, n_hidden=n_out)
             shapes |= {f"layer_{i}_{name}": shape for name, shape in layer.items()}
             n_in = n_out
         n_outs = checked_size("n_outs", n_outs)
         return shapes | {"output_W": (n_in, n_outs), "output_b": (n_outs,)}
 
-    def layer_inputs(self, train_set_x: SharedVariable) -> list[SharedVariable]:
-        """Make room for what each layer's dA learns from, when codes are worked out once.
-
-        A dA above the first learns from the codes that the layers below make of the images. They
-        do not change any more once those layers are trained, so it saves time to work them out
-        once, with `encode`, and not at each step::
-
-            layer_inputs = sda.layer_inputs(train_set_x)
-            pretraining_fns = sda.pretraining_functions(layer_inputs, batch_size)
-            ...  # train layer 0
-            layer_inputs[1].set_value(sda.encode(0, layer_inputs[0].get_value()))
-            ...  # train layer 1
-
-        Returns
-        -------
-        list of shared matrices
-            `train_set_x` itself, and for each further layer a matrix that has no rows yet.
-        """
-        return [
-            train_set_x,
-            *(shared_in_floatX(np.zeros((0, layer.n_visible))) for layer in self.dA_layers[1:]),
-        ]
-
     def pretraining_functions(
-        self, train_set_x: SharedVariable | Sequence[SharedVariable], batch_size: int
-    ) -> list["PretrainingFunction"]:
+        self, train_set_x: SharedVariable, batch_size: int, encode_once: bool = False
+    ) -> list[PretrainingFunction]:
         """Compile a training step for each layer's dA.
 
         Parameters
         ----------
-        train_set_x : shared matrix, or a sequence of them
-            The training set, one example a row: a minibatch goes through the layers below at each
-            step. A sequence has one matrix for each layer, what its dA learns from (see
-            `layer_inputs`).
+        train_set_x : shared matrix
+            The training set, one example a row.
         batch_size : int
             Examples in a minibatch.
+        encode_once : bool
+            A dA above the first learns from what the layers below make of the images. Those are
+            not trained any more by then. So instead of sending each minibatch through them at each
+            step, send the training set through them at a layer's first step, and keep the codes.
+            They are worked out anew if a function of a lower layer was called in between; other
+            changes of the parameters are not noticed.
 
         Returns
         -------
@@ -236,40 +219,8 @@ class SdA:
             One a layer, to be called as ``fn(index=..., corruption=..., lr=...)``: it takes a step
             on the minibatch of that index, and returns its cost.
         """
-        batch_size = checked_size("batch_size", batch_size)
-        if isinstance(train_set_x, list | tuple):
-            if len(train_set_x) != self.n_layers:
-                raise ValueError(
-                    f"train_set_x must have one matrix for each of the {self.n_layers} layers, "
-                    f"got {len(train_set_x)}"
-                )
-            learned_from = [
-                (layer.x, checked_variable(f"train_set_x[{i}]", rows, (None, layer.n_visible)))
-                for i, (layer, rows) in enumerate(zip(self.dA_layers, train_set_x, strict=True))
-            ]
-        else:
-            checked_variable("train_set_x", train_set_x, (None, self.n_ins))
-            learned_from = [(self.x, train_set_x)] * self.n_layers
-        _count_minibatches("training", learned_from[0][1], batch_size)
-
-        index = pt.lscalar("index")
-        corruption_level = pt.scalar("corruption")
-        learning_rate = pt.scalar("lr")
-        batch = slice(index * batch_size, (index + 1) * batch_size)
-
-        pretrain_fns = []
-        for i, (layer, (x, rows)) in enumerate(zip(self.dA_layers, learned_from, strict=True)):
-            cost, updates = layer.get_cost_updates(corruption_level, learning_rate)
-            step = pytensor.function(
-                [index, corruption_level, learning_rate],
-                cost,
-                updates=updates,
-                givens={x: rows[batch]},
-                mode=own_products_mode(),
-                name=f"pretrain_layer_{i}",
-            )
-            pretrain_fns.append(PretrainingFunction(step))
-        return pretrain_fns
+        encode = self.encode if encode_once else None
+        return pretraining_functions(self.dA_layers, train_set_x, batch_size, encode)
 
     def build_finetune_functions(
         self,
@@ -278,7 +229,7 @@ class SdA:
         learning_rate: float | TensorVariable,
         corruption_level: float = 0.0,
         dropout: float = 0.0,
-    ) -> tuple[Function, Callable[[], list[float]], Callable[[], list[float]]]:
+    ) -> tuple[Function, Score, Score]:
         """Compile a step of fine-tuning, and the errors on the two other sets.
 
         Parameters
@@ -311,55 +262,11 @@ class SdA:
         .. [1] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov: Dropout: a
            simple way to prevent neural networks from overfitting. JMLR 15, 2014, section 10.
         """  # noqa: E501
-        batch_size = checked_size("batch_size", batch_size)
-        learning_rate = checked_number("learning_rate", learning_rate, 0, math.inf)
+        datasets = checked_datasets(datasets, self.n_ins, self.n_outs)
         cost = self._noisy_cost(corruption_level, dropout)
-        if len(datasets) != 3:
-            raise ValueError(f"datasets must be training, validation and test, got {len(datasets)}")
-        names = ("training", "validation", "test")
-        n_batches = [
-            self._checked_part(name, *part, batch_size)
-            for name, part in zip(names, datasets, strict=True)
-        ]
-
-        index = pt.lscalar("index")
-        batch = slice(index * batch_size, (index + 1) * batch_size)
-
-        def on_minibatches_of(part: tuple) -> dict:
-            set_x, set_y = part
-            return {self.x: set_x[batch], self.y: pt.cast(set_y[batch], self.y.dtype)}
-
-        gparams = pt.grad(cost, self.params)
-        train_fn = pytensor.function(
-            [index],
-            cost,
-            updates=[
-                (param, param - learning_rate * gparam)
-                for param, gparam in zip(self.params, gparams, strict=True)
-            ],
-            givens=on_minibatches_of(datasets[0]),
-            mode=own_products_mode(),
-            name="train",
+        return finetune_functions(
+            self.x, self.y, cost, self.errors, self.params, datasets, batch_size, learning_rate
         )
-        valid_score_i, test_score_i = (
-            pytensor.function(
-                [index],
-                self.errors,
-                givens=on_minibatches_of(part),
-                name=name,
-            )
-            for name, part in zip(("valid", "test"), datasets[1:], strict=True)
-        )
-
-        def valid_score() -> list[float]:
-            errors = [valid_score_i(i) for i in range(n_batches[1])]  # asked for all at once
-            return [float(error) for error in errors]
-
-        def test_score() -> list[float]:
-            errors = [test_score_i(i) for i in range(n_batches[2])]  # asked for all at once
-            return [float(error) for error in errors]
-
-        return train_fn, valid_score, test_score
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Classify examples.
@@ -377,8 +284,7 @@ class SdA:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the probability of each class, shape (n, n_outs) for `X` of shape (n, n_ins)."""
-        X = _checked_rows("X", X, self.n_ins)
-        return self._by_minibatch("proba", self.x, self.logLayer.p_y_given_x, X, self.n_outs)
+        return self._probabilities(X)
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the code of the uppermost hidden layer for `X` of shape (n, n_ins)."""
@@ -404,10 +310,7 @@ class SdA:
             raise TypeError(f"layer must be an integer, got {layer!r}")
         if not 0 <= layer < self.n_layers:
             raise ValueError(f"layer must be in [0, {self.n_layers - 1}], got {layer}")
-        n_in, n_out = self.dA_layers[layer].n_visible, self.dA_layers[layer].n_hidden
-        X = _checked_rows("X", X, n_in)
-        face = self.sigmoid_layers[layer]
-        return self._by_minibatch(int(layer), face.input, face.output, X, n_out)
+        return self._codes[layer](X)
 
     def _noisy_cost(self, corruption_level: float, dropout: float) -> TensorVariable:
         """Build `finetune_cost`, of images and codes that lose a part of their entries."""
@@ -422,117 +325,3 @@ class SdA:
             input, layer.n_hidden, self.n_outs, W=self.logLayer.W, b=self.logLayer.b
         )
         return top.negative_log_likelihood(self.y)
-
-    def _by_minibatch(
-        self, key: str | int, input: Variable, output: Variable, X: np.ndarray, n_columns: int
-    ) -> np.ndarray:
-        """Calculate `output` for the rows of `X`, with a function that is compiled only once."""
-        if key not in self._compiled:
-            rows = pt.matrix("rows")
-            self._compiled[key] = pytensor.function(
-                [rows], output, givens={input: rows}, mode=own_products_mode()
-            )
-        function = self._compiled[key]
-        result = np.empty((len(X), n_columns), dtype=output.dtype)
-        for start in range(0, len(X), ROWS_AT_A_TIME):
-            rows = slice(start, start + ROWS_AT_A_TIME)
-            result[rows] = function(np.asarray(X[rows], dtype=input.dtype))
-        return result
-
-    def _checked_part(self, name: str, set_x, set_y, batch_size: int) -> int:
-        """Return how many minibatches a part of a data set has, if it suits this network."""
-        checked_variable(f"the {name} set's images", set_x, (None, self.n_ins))
-        checked_variable(f"the {name} set's labels", set_y, (None,))
-        if not set_y.dtype.startswith(("int", "uint")):
-            raise TypeError(f"the {name} set's labels must be integers, got {set_y.type}")
-        labels = label_values(set_y)
-        n_examples = set_x.get_value(borrow=True).shape[0]
-        if len(labels) != n_examples:
-            raise ValueError(f"the {name} set has {n_examples} examples but {len(labels)} labels")
-        n_batches = _count_minibatches(name, set_x, batch_size)
-        if labels.min() < 0 or labels.max() >= self.n_outs:
-            wrong = labels.min() if labels.min() < 0 else labels.max()
-            raise ValueError(
-                f"the {name} set's labels must be in [0, {self.n_outs - 1}] (n_outs={self.n_outs}),"
-                f" got {wrong}"
-            )
-        return n_batches
-
-
-class PretrainingFunction:
-    """A compiled training step of one layer's dA.
-
-    Parameters
-    ----------
-    function : compiled function of (index, corruption, lr)
-
-    Attributes
-    ----------
-    function : the compiled function itself
-    """
-
-    def __init__(self, function: Function):
-        self.function = function
-
-    def __call__(self, index: int, corruption: float = 0.2, lr: float = 0.1) -> np.ndarray:
-        """Take a step of gradient descent.
-
-        Parameters
-        ----------
-        index : int
-            Which minibatch.
-        corruption : float, in [0, 1]
-            Part of the layer's input that is set to zero.
-        lr : float
-            Step size.
-
-        Returns
-        -------
-        ndarray of no dimensions
-            The cost, the mean over the minibatch.
-        """
-        corruption = checked_number("corruption", corruption, 0, 1)
-        return self.function(index, corruption, checked_number("lr", lr, 0, math.inf))
-
-
-def _count_minibatches(name: str, set_x: TensorVariable, batch_size: int) -> int:
-    if not isinstance(set_x, SharedVariable):
-        raise TypeError(f"the {name} set's images must be a shared variable, got {set_x.type}")
-    n_examples = set_x.get_value(borrow=True).shape[0]
-    if n_examples < batch_size:
-        raise ValueError(
-            f"the {name} set has {n_examples} example(s), fewer than one minibatch of {batch_size}"
-        )
-    return n_examples // batch_size
-
-
-def _checked_sizes(name: str, sizes: Sequence[int]) -> list[int]:
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray):
-        raise TypeError(f"{name} must be a sequence of integers, got {sizes!r}")
-    if len(sizes) == 0:
-        raise ValueError(f"{name} is empty, and there must be at least one hidden layer")
-    return [checked_size(f"{name}[{i}]", size) for i, size in enumerate(sizes)]
-
-
-def _checked_levels(levels: Sequence[float] | None, n_layers: int) -> list[float]:
-    if levels is None:
-        return [0.1] * n_layers
-    if isinstance(levels, str) or not isinstance(levels, Sequence | np.ndarray):
-        raise TypeError(f"corruption_levels must be a sequence of numbers, got {levels!r}")
-    if len(levels) != n_layers:
-        raise ValueError(
-            f"corruption_levels must have one level for each of the {n_layers} hidden layers, "
-            f"got {len(levels)}"
-        )
-    return [
-        checked_number(f"corruption_levels[{i}]", level, 0, 1) for i, level in enumerate(levels)
-    ]
-
-
-def _checked_rows(name: str, X: np.ndarray, n_columns: int) -> np.ndarray:
-    X = np.asarray(X)
-    if X.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of numbers, got {X.dtype}")
-    if X.ndim != 2 or X.shape[1] != n_columns:
-        raise ValueError(f"{name} must have shape (any, {n_columns}), got {X.shape}")
-    return X

@@ -4,5 +4,12 @@ from deeptutorial.report.da_report import write_dA_report
 from deeptutorial.report.learning_curve import draw_learning_curve
 from deeptutorial.report.mistakes import draw_mistakes
 from deeptutorial.report.sda_report import write_SdA_report
+from deeptutorial.report.trained import Trained
 
-__all__ = ["draw_learning_curve", "draw_mistakes", "write_SdA_report", "write_dA_report"]
+__all__ = [
+    "Trained",
+    "draw_learning_curve",
+    "draw_mistakes",
+    "write_SdA_report",
+    "write_dA_report",
+]

@@ -8,6 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from deeptutorial.models import dA
+from deeptutorial.models.inference import ROWS_AT_A_TIME
 from deeptutorial.random import RandomStreams
 
 __all__ = [
@@ -20,9 +21,6 @@ __all__ = [
 
 AT_MOST = 10_000
 """Test examples that are looked at: MNIST has as many."""
-
-ROWS_AT_A_TIME = 1000
-"""Enough for fast matrix products, few enough for little memory."""
 
 NOISE_SEED = 0
 """The test set is corrupted in the same way in every report."""

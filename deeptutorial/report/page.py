@@ -6,21 +6,54 @@ from importlib import resources
 
 from deeptutorial.report.charts import series_class
 
-__all__ = ["definitions", "figure", "page", "section", "side_by_side", "table"]
+__all__ = ["figure", "page", "section", "side_by_side", "table"]
 
 
-def page(title: str, subtitle: str, parts: Iterable[str]) -> str:
-    """Put the parts of a report, HTML each, into a whole page."""
+def page(title: str, n_hidden: str, sections: Iterable[str], figures: dict) -> str:
+    """Put the sections of a report, HTML each, into a whole page.
+
+    Parameters
+    ----------
+    title : str
+    n_hidden : str
+        How many hidden units the model has, in words.
+    sections : iterable of str
+    figures : dict
+        As `complete` returns them; what all reports have in common is told last.
+    """
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    data = figures["data"]
+    height, width = data["image_shape"][:2]
+    subtitle = (
+        f"{n_hidden} hidden units, trained on {data['examples']['training']:,} images of "
+        f"{height} × {width} pixels"
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(subtitle)}</p>\n</header>\n<main>\n"
-        + "\n".join(parts)
+        + "\n".join([*sections, _data_and_settings(figures), _times_and_versions(figures)])
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _data_and_settings(figures: dict) -> str:
+    data = figures["data"]
+    values = {} if data["source"] is None else {"data set": data["source"]}
+    for name, count in data["examples"].items():
+        values[f"{name} examples"] = count
+    values["image"] = " × ".join(map(str, data["image_shape"]))
+    values |= {name.replace("_", " "): value for name, value in figures["settings"].items()}
+    return section("Data and settings", "", _definitions(values))
+
+
+def _times_and_versions(figures: dict) -> str:
+    times = figures["times"]
+    values = {name: f"{took:.1f} s" for name, took in times["seconds"].items()}
+    values["written"] = times["written"].replace("T", " ")
+    return section("Times and versions", "", _definitions(values | figures["versions"]))
 
 
 def section(heading: str, explanation: str, *parts: str) -> str:
@@ -59,7 +92,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     )
 
 
-def definitions(values: Mapping[str, object]) -> str:
+def _definitions(values: Mapping[str, object]) -> str:
     """List names and values."""
     return (
         "<dl>"

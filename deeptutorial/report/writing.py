@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["complete", "data_and_settings", "save_report"]
+from deeptutorial.datasets import PART_NAMES
 
-OF_THE_RUN = ("output_folder", "resume", "checkpoint_every")
-"""Arguments of the scripts that say where and how a run is done, and change nothing in what comes
-out of it."""
+__all__ = ["complete", "save_report"]
 
 
 def complete(
@@ -43,19 +41,16 @@ def complete(
         Of values that JSON has, floats rounded to 6 digits. What differs between two equal runs is
         in ``times`` alone.
     """
-    names = ("training", "validation", "test")
     return _rounded(
         {
             "format": 1,
             "kind": kind,
-            "settings": {
-                name: value for name, value in (settings or {}).items() if name not in OF_THE_RUN
-            },
+            "settings": dict(settings or {}),
             "data": {
                 "source": getattr(datasets[0][0].tag, "source", None),
                 "examples": {
                     name: int(np.shape(part[0].get_value(borrow=True))[0])
-                    for name, part in zip(names, datasets, strict=True)
+                    for name, part in zip(PART_NAMES, datasets, strict=True)
                 },
                 "image_shape": datasets[0][0].tag.image_shape,
             },
@@ -67,19 +62,6 @@ def complete(
             },
         }
     )
-
-
-def data_and_settings(figures: dict) -> tuple[dict, dict]:
-    """Return what a page lists last: data and settings; times and versions."""
-    data = figures["data"]
-    first = {} if data["source"] is None else {"data set": data["source"]}
-    for name, count in data["examples"].items():
-        first[f"{name} examples"] = count
-    first["image"] = " × ".join(map(str, data["image_shape"]))
-    first.update({name.replace("_", " "): value for name, value in figures["settings"].items()})
-    last = {name: f"{took:.1f} s" for name, took in figures["times"]["seconds"].items()}
-    last["written"] = figures["times"]["written"].replace("T", " ")
-    return first, {**last, **figures["versions"]}
 
 
 def save_report(folder: str | os.PathLike, html: str, figures: dict) -> Path:

@@ -1,24 +1,24 @@
-"""Going through the epochs."""
+"""Going through the epochs, and going on with them."""
 
 from deeptutorial.training.checkpoints import RunFolderError
 from deeptutorial.training.early_stopping import EarlyStopping
 from deeptutorial.training.epochs import (
     DivergenceError,
-    count_minibatches,
     mean_cost,
     minibatches,
     print_line,
 )
 from deeptutorial.training.interrupts import TerminatedError, terminate_by_exception
 from deeptutorial.training.run import Run
+from deeptutorial.training.stage import Stage
 
 __all__ = [
     "DivergenceError",
     "EarlyStopping",
     "Run",
     "RunFolderError",
+    "Stage",
     "TerminatedError",
-    "count_minibatches",
     "mean_cost",
     "minibatches",
     "print_line",

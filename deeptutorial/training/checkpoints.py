@@ -126,7 +126,7 @@ class Checkpoints:
         except Timeout:
             raise RunFolderError(
                 f"another run is at work in {self.folder}: wait for its end, or choose another "
-                "--output-folder"
+                "`output_folder`"
             ) from None
         self._identity = _identity(path)
 

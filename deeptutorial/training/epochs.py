@@ -3,49 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from pytensor.compile.sharedvalue import SharedVariable
 from tqdm import tqdm
 
-from deeptutorial.datasets import DatasetError
 from deeptutorial.training.interrupts import interrupts_held
 
-__all__ = ["DivergenceError", "count_minibatches", "mean_cost", "minibatches", "print_line"]
+__all__ = ["DivergenceError", "mean_cost", "minibatches", "print_line"]
 
 
 class DivergenceError(ArithmeticError):
     """The cost is no longer a finite number."""
-
-
-def count_minibatches(train_set_x: SharedVariable, batch_size: int, name: str = "training") -> int:
-    """Return how many whole minibatches a training set has.
-
-    Examples that are left over at the end are not trained on, as in the tutorial.
-
-    Parameters
-    ----------
-    train_set_x : shared matrix
-        One example a row.
-    batch_size : int
-        Examples in a minibatch.
-    name : str
-        What the set is called in the message.
-
-    Raises
-    ------
-    ValueError
-        If `batch_size` is not positive.
-    DatasetError
-        If there are fewer examples than one minibatch.
-    """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    n_examples = train_set_x.get_value(borrow=True).shape[0]
-    if n_examples < batch_size:
-        raise DatasetError(
-            f"the {name} set has {n_examples} example(s), fewer than one minibatch of "
-            f"{batch_size}; choose a batch size of at most {n_examples}"
-        )
-    return n_examples // batch_size
 
 
 def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[int]:

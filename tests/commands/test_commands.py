@@ -242,6 +242,18 @@ def test_report(model, data_set, stack, capsys):
     assert json.loads(Path("stack", "report.json").read_text())["kind"] == "SdA"
 
 
+def test_report_of_a_large_deviation(data_set, tmp_path, capsys):
+    """Only where the level is one: of masking there is no more than everything."""
+    for kind in ("gaussian", "masking"):
+        noisy = dA(np.random.RandomState(1), n_visible=30, n_hidden=3, corruption=kind)
+        noisy.save(tmp_path / f"{kind}.npz")
+    level = ("--corruption-level", 2, "--dataset", "data.npz")
+    run("report", "gaussian.npz", *level)
+    assert "noise of deviation 2" in Path("report", "report.html").read_text(encoding="utf-8")
+    run("report", "masking.npz", *level, status=2)
+    assert "--corruption-level of masking.npz must be at most 1\n" in capsys.readouterr().err
+
+
 # ---- train
 
 

@@ -12,9 +12,10 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+import dA as script
 import deeptutorial
 from deeptutorial import BackendError, RandomStreams, SdA, dA
-from deeptutorial.cli import dA_options
+from deeptutorial.commands.script_options import dA_options
 from deeptutorial.compile import BACKENDS
 from deeptutorial.training import mean_cost
 
@@ -331,7 +332,7 @@ def test_what_is_not_there(backend, device, words, capsys):
     assert pytensor.config.mode is before
     assert all(word in str(caught.value) for word in words)
     with pytest.raises(SystemExit) as exit_:
-        dA_options(["--backend", backend, "--device", device])
+        dA_options(script.test_dA, ["--backend", backend, "--device", device])
     assert exit_.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from deeptutorial import RandomStreams, dA
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
-from deeptutorial.random import flip_coins
+from deeptutorial.compile.ops.draws import flip_coins
 
 V, H, N = 23, 11, 60
 

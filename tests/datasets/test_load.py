@@ -19,10 +19,10 @@ from deeptutorial.datasets import (
     DatasetError,
     DatasetNotFoundError,
     download,
-    drawn,
     load_data,
     read_dataset,
     storage,
+    stored_digits,
 )
 from deeptutorial.datasets.digits import make_digits
 from deeptutorial.datasets.idx import IDX_NAMES
@@ -91,7 +91,7 @@ def quick_digits(monkeypatch):
         images[:, 100] = np.arange(n) % 256
         return images, (np.arange(n) % 10).astype(np.uint8)
 
-    monkeypatch.setattr(drawn, "make_digits", make_digits)
+    monkeypatch.setattr(stored_digits, "make_digits", make_digits)
     return calls
 
 
@@ -390,7 +390,7 @@ def test_auto_takes_the_digits_otherwise_and_says_so_in_two_lines(folders, quick
     assert what.startswith("No MNIST: MNIST could not be fetched (http://127.0.0.1:9/")
     assert "built-in digits" in how
     assert str(folders.named) in how
-    assert "--dataset" in how
+    assert "name their folder as the data set" in how
 
 
 # --- digits
@@ -398,7 +398,7 @@ def test_auto_takes_the_digits_otherwise_and_says_so_in_two_lines(folders, quick
 
 def test_digits(folders, monkeypatch):
     drawn_anew = load_data("digits")
-    monkeypatch.setattr(drawn, "make_digits", None)
+    monkeypatch.setattr(stored_digits, "make_digits", None)
     beginning, first_labels = make_digits(1000)
     for parts in (drawn_anew, load_data("digits")):
         values = [x.get_value(borrow=True) for x, _ in parts]
@@ -425,7 +425,7 @@ def test_digits_are_kept(folders, quick_digits):
         assert np.array_equal(one[1], other[1])
     assert snapshot(folders.clone) == kept
     visible = {path.name for path in folders.clone.iterdir() if not path.name.endswith(".lock")}
-    assert visible == {"README.md", drawn.FILE_NAME}
+    assert visible == {"README.md", stored_digits.FILE_NAME}
     assert not folders.cache.exists()
 
 
@@ -444,7 +444,7 @@ def saved(tmp_path, **arrays):
 
 
 def test_good_kept_digits_are_taken(folders, quick_digits, kept_digits):
-    (folders.clone / drawn.FILE_NAME).write_bytes(kept_digits)
+    (folders.clone / stored_digits.FILE_NAME).write_bytes(kept_digits)
     assert read_dataset("digits").train[0].max() == 0
     assert quick_digits == []
 
@@ -463,7 +463,7 @@ def test_good_kept_digits_are_taken(folders, quick_digits, kept_digits):
     ids=["empty", "nonsense", "last byte", "half", "altered"],
 )
 def test_damaged_digits_are_drawn_anew(folders, quick_digits, kept_digits, damage):
-    path = folders.clone / drawn.FILE_NAME
+    path = folders.clone / stored_digits.FILE_NAME
     path.write_bytes(damage(kept_digits))
     assert read_dataset("digits").train[0].max() > 0
     assert quick_digits == [N_DIGITS]
@@ -482,7 +482,7 @@ def test_damaged_digits_are_drawn_anew(folders, quick_digits, kept_digits, damag
     ids=["too few", "no labels", "objects", "type"],
 )
 def test_other_content_under_that_name_is_drawn_over(folders, tmp_path, quick_digits, arrays):
-    (folders.clone / drawn.FILE_NAME).write_bytes(saved(tmp_path, **arrays))
+    (folders.clone / stored_digits.FILE_NAME).write_bytes(saved(tmp_path, **arrays))
     assert read_dataset("digits").train[0].max() > 0
     assert quick_digits == [N_DIGITS]
 
@@ -491,7 +491,7 @@ def test_digits_go_to_the_cache_where_the_clone_is_read_only(folders, monkeypatc
     deny(monkeypatch, folders.clone)
     before = snapshot(folders.clone)
     read_dataset("digits")
-    assert (folders.cache / drawn.FILE_NAME).is_file()
+    assert (folders.cache / stored_digits.FILE_NAME).is_file()
     assert snapshot(folders.clone) == before
 
 
@@ -508,7 +508,7 @@ def test_full_disk_costs_the_keeping_only(folders, monkeypatch, quick_digits):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(drawn.np, "savez_compressed", full)
+    monkeypatch.setattr(stored_digits.np, "savez_compressed", full)
     assert read_dataset("digits").train[0].shape == (50_000, 784)
     left = {path.name for path in folders.clone.iterdir() if not path.name.endswith(".lock")}
     assert left == {"README.md"}

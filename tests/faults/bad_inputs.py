@@ -9,6 +9,7 @@ checksum, other content than was written.
 
 import argparse
 import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -36,14 +37,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from dA import test_dA
 from deeptutorial import dA, load_model
 from deeptutorial.archives import ArchiveError, read_npy, write_archive
-from deeptutorial.cli import LARGEST, MOST, SdA_options, dA_options
+from deeptutorial.commands.parser import LARGEST, MOST
+from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.idx import read_idx
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
+from SdA import test_SdA
 from tests.faults.scripts import small_dA, small_SdA, write_small_data
 
 REFUSALS = (DatasetError, ArchiveError, RunFolderError, OSError)
@@ -174,17 +178,15 @@ class Resumption:
 
     def go_on(self, folder: Path, resume: bool = True, stop: bool = False) -> list:
         self.weight.set_value(np.zeros(3))
-        run = Run(folder, {"rate": 0.1}, self.datasets, resume, 1e9)
+        run = Run(self.datasets, folder, resume, 1e9, rate=0.1)
         try:
-            costs, stopping = [], EarlyStopping(patience=100)
-            stage = run.stage("first", self.train, 0.1, costs=costs, stopping=stopping)
-            for epoch in stage.epochs(3):
-                c = []
-                for index in stage.minibatches(3, c):
+            stopping = EarlyStopping(patience=100)
+            stage = run.stage("first", None, self.train, 0.1, stopping=stopping)
+            for epoch, c in stage.epochs(3):
+                for index in stage.minibatches(3):
                     self.weight.set_value(self.weight.get_value() + index)
                     c.append(1.0)
-                costs.append(stage.mean_cost(c))
-                stopping.improves(costs[-1], epoch)
+                stopping.improves(stage.check(), epoch)
                 if stop and epoch == 1:
                     return []
             run.wait_for_checkpoint()
@@ -485,7 +487,7 @@ BOUNDS = {
     "finetune_lr": (0, LARGEST),
     "pretrain_lr": (0, LARGEST),
     "finetune_lr_decay": (0, 1),
-    "finetune_corruption": (0, 1),
+    "finetune_corruption_level": (0, 1),
     "finetune_dropout": (0, 0.99),
     "training_epochs": (0, MOST),
     "pretraining_epochs": (0, MOST),
@@ -502,8 +504,11 @@ OTHERS = ("--floatX", "--recipe", "--corruption", "--backend", "--no-such", "-x"
 
 @st.composite
 def command_lines(draw) -> tuple[str, ...]:
-    names = ["--" + name.replace("_", "-").removesuffix("els") for name in BOUNDS]
-    names = [name if name != "--corruption-lev" else "--corruption-level" for name in names]
+    others = {
+        "corruption_levels": "--corruption-level",
+        "finetune_corruption_level": "--finetune-corruption",
+    }
+    names = [others.get(name, "--" + name.replace("_", "-")) for name in BOUNDS]
     words = []
     for _ in range(draw(st.integers(1, 3))):
         words += [draw(st.sampled_from((*names, *OTHERS))), draw(VALUES)]
@@ -650,7 +655,11 @@ def examine_forged(kind: Kind, counts: Counts, folder: Path, n_examples: int, se
 
 
 def examine_command_lines(counts: Counts, n_examples: int, seed_: int):
-    for name, parse in {"options of dA.py": dA_options, "options of SdA.py": SdA_options}.items():
+    parsers = {
+        "options of dA.py": functools.partial(dA_options, test_dA),
+        "options of SdA.py": functools.partial(SdA_options, test_SdA),
+    }
+    for name, parse in parsers.items():
 
         def examine(words, name=name, parse=parse):
             content = "\0".join(words).encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deeptutorial import dA
-from deeptutorial.report import write_dA_report
+from deeptutorial.report import Trained, write_dA_report
 from deeptutorial.report.measure import activity
 
 
@@ -30,14 +30,9 @@ def read(path):
 def report(tmp_path_factory, data_set):
     """Return a report of two dAs, with what it was made of."""
     datasets, models = data_set(), {0.0: model(seed=1), 0.3: model(seed=2)}
-    path = write_dA_report(
-        tmp_path_factory.mktemp("report"),
-        models,
-        datasets,
-        costs={0.0: [9.0, 8.5], 0.3: [9.5, 9.0]},
-        seconds={0.0: 1.5, 0.3: 2.5},
-        settings={"learning_rate": 0.1, "output_folder": "elsewhere"},
-    )
+    trainings = [Trained(models[0.0], [9.0, 8.5], 1.5), Trained(models[0.3], [9.5, 9.0], 2.5)]
+    folder = tmp_path_factory.mktemp("report")
+    path = write_dA_report(folder, list(models), trainings, datasets, {"learning_rate": 0.1})
     return path, datasets, models
 
 
@@ -70,7 +65,7 @@ def test_costs_are_those_of_the_formula(report):
 def test_another_noise_and_another_cost(tmp_path, data_set):
     datasets = data_set()
     da = model(corruption="gaussian", reconstruction_cost="squared-error")
-    path = write_dA_report(tmp_path, {0.5: da}, datasets)
+    path = write_dA_report(tmp_path, [0.5], [Trained(da)], datasets)
     X = datasets[2][0].get_value().astype("float64")
     W, _, b_prime = (p.get_value().astype("float64") for p in da.params)
     z = by_hand(da, X)[0] @ W.T + b_prime
@@ -124,13 +119,9 @@ def test_the_same_but_for_the_times_and_nothing_is_touched(report, tmp_path):
     path, datasets, models = report
     before = [p.get_value().copy() for da in models.values() for p in da.params]
     draw = models[0.3].theano_rng.uniform(size=(3,)).eval()
-    again = write_dA_report(
-        tmp_path / "a" / "b",
-        models,
-        datasets,
-        costs={0.0: [9.0, 8.5], 0.3: [9.5, 9.0]},
-        settings={"learning_rate": 0.1, "output_folder": "here"},
-    )
+    trainings = [Trained(models[0.0], [9.0, 8.5]), Trained(models[0.3], [9.5, 9.0])]
+    folder = tmp_path / "a" / "b"
+    again = write_dA_report(folder, list(models), trainings, datasets, {"learning_rate": 0.1})
     first, second = read(path), read(again)
     del first["times"], second["times"]
     assert first == second
@@ -146,16 +137,16 @@ def test_the_same_but_for_the_times_and_nothing_is_touched(report, tmp_path):
     ids=["no labels, one example", "colour, one class", "a single row"],
 )
 def test_unusual_data(tmp_path, data_set, structure, shape, classes, n):
-    path = write_dA_report(tmp_path, {0.0: model()}, data_set(n, shape, classes))
+    path = write_dA_report(tmp_path, [0.0], [Trained(model())], data_set(n, shape, classes))
     structure(path)
     assert len(read(path)["models"][0]["test_cost_by_class"]) == classes
 
 
 def test_models_that_do_not_fit_are_refused(tmp_path, data_set):
     with pytest.raises(ValueError, match="empty"):
-        write_dA_report(tmp_path, {}, data_set())
+        write_dA_report(tmp_path, [], [], data_set())
     with pytest.raises(ValueError, match="7 visible units, but the images 12 values"):
-        write_dA_report(tmp_path, {0.0: model(n_visible=7)}, data_set())
+        write_dA_report(tmp_path, [0.0], [Trained(model(n_visible=7))], data_set())
 
 
 def test_dead_and_saturated_units_are_counted():

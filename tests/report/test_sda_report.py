@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deeptutorial import SdA
-from deeptutorial.report import write_SdA_report
+from deeptutorial.report import Trained, write_SdA_report
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,11 @@ def report(tmp_path_factory, data_set):
         tmp_path_factory.mktemp("report"),
         sda,
         datasets,
-        pretraining_costs=[[3.0, 2.0], [4.0, 3.5]],
+        pretraining=[
+            Trained(layer, costs, 0.5)
+            for layer, costs in zip(sda.dA_layers, ([3.0, 2.0], [4.0, 3.5]), strict=True)
+        ],
         errors={"validation": [(1.0, 30.0), (2.0, 20.0)], "test": [(2.0, 25.0)]},
-        seconds={"pre-training": 1.0},
     )
     figures = json.loads((path.parent / "report.json").read_text(encoding="utf-8"))
     return path, figures, sda, datasets[2][0].get_value(), datasets[2][1].eval()
@@ -64,6 +66,7 @@ def test_each_layer_is_described_by_its_own_code(report):
         )
     assert [layer["corruption_level"] for layer in figures["layers"]] == [0.1, 0.2]
     assert [layer["pretraining_costs"] for layer in figures["layers"]] == [[3, 2], [4, 3.5]]
+    assert figures["times"]["seconds"] == {"pre-training": 1.0}
 
 
 def test_the_page_is_whole(report, structure):

@@ -1,35 +1,11 @@
-"""Counting minibatches and averaging their costs."""
+"""Going through minibatches and averaging their costs."""
 
 import signal
 
 import numpy as np
-import pytensor
 import pytest
 
-from deeptutorial.datasets import DatasetError
-from deeptutorial.training import DivergenceError, count_minibatches, mean_cost, minibatches
-
-
-def train_set(n_examples):
-    return pytensor.shared(np.zeros((n_examples, 2)))
-
-
-@pytest.mark.parametrize(
-    ("n_examples", "batch_size", "expected"), [(40, 20, 2), (59, 20, 2), (20, 20, 1), (7, 1, 7)]
-)
-def test_a_remainder_is_left_out(n_examples, batch_size, expected):
-    assert count_minibatches(train_set(n_examples), batch_size) == expected
-
-
-def test_fewer_examples_than_a_minibatch():
-    with pytest.raises(DatasetError, match=r"19 example.* minibatch of 20; .* at most 19"):
-        count_minibatches(train_set(19), 20)
-
-
-@pytest.mark.parametrize("batch_size", [0, -1])
-def test_batch_size_of_nothing(batch_size):
-    with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {batch_size}"):
-        count_minibatches(train_set(19), batch_size)
+from deeptutorial.training import DivergenceError, mean_cost, minibatches
 
 
 def test_minibatches_are_counted_from_zero_without_a_bar_in_a_pipe(capsys):

@@ -12,7 +12,7 @@ import pytest
 
 from deeptutorial import RandomStreams
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
-from deeptutorial.training.kept import changed_by, pack, restore
+from deeptutorial.training.packing import changed_by
 
 N_BATCHES = 5
 X = np.random.default_rng(0).random((20, 3)).astype("float32")
@@ -53,20 +53,20 @@ class Training:
         The run is interrupted in the minibatch that is the `stop_at`-th of this call.
         """
         self.reset()
-        run = Run(folder, settings or {"rate": 0.02}, self.datasets(), resume, **options)
-        means, stopping, seen = [], EarlyStopping(patience=100), []
+        settings = settings or {"rate": 0.02}
+        run = Run(self.datasets(), folder, resume, **options, **settings)
+        stopping, seen = EarlyStopping(patience=100), []
         for name in ("first", "second"):
-            training = run.stage(name, self.step, 0.02, means=means, stopping=stopping)
-            for epoch in training.epochs(n_epochs, start=1):
-                c = []
-                for index in training.minibatches(N_BATCHES, c):
+            training = run.stage(name, self.w, self.step, 0.02, stopping=stopping)
+            for epoch, c in training.epochs(n_epochs, start=1):
+                for index in training.minibatches(N_BATCHES):
                     c.append(self.step(index))
                     seen.append((name, epoch, index))
                     if len(seen) == stop_at:
                         signal.raise_signal(signal.SIGINT)
-                means.append(training.mean_cost(c))
-                stopping.improves(means[-1], epoch)
+                stopping.improves(training.check(), epoch)
         run.finish()
+        means = [mean for stage in run.stages for mean in stage.costs]
         return self.w.get_value(), means, vars(stopping), seen
 
 
@@ -184,7 +184,7 @@ def test_an_unfinished_run_is_not_overwritten(training, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         training.run(tmp_path, stop_at=7)
     before = {path: path.read_bytes() for path in tmp_path.glob("checkpoint*")}
-    with pytest.raises(RunFolderError, match=r"interrupted: .*--resume.* another --output-"):
+    with pytest.raises(RunFolderError, match=r"interrupted: .*`resume=True`.* another `output_"):
         training.run(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.glob("checkpoint*")} == before
 
@@ -246,16 +246,16 @@ def test_a_second_run_in_one_folder_is_refused(training, tmp_path):
 
     def second():
         try:
-            Run(tmp_path, {}, training.datasets())
+            Run(training.datasets(), tmp_path)
         except RunFolderError as error:
             refused.append(str(error))
 
-    run = Run(tmp_path, {}, training.datasets())
+    run = Run(training.datasets(), tmp_path)
     thread = threading.Thread(target=second)
     thread.start()
     thread.join()
     assert refused == [
-        f"another run is at work in {tmp_path}: wait for its end, or choose another --output-folder"
+        f"another run is at work in {tmp_path}: wait for its end, or choose another `output_folder`"
     ]
     run.finish()
     thread = threading.Thread(target=second)
@@ -291,21 +291,18 @@ def test_a_folder_that_somebody_else_took_over_is_left_to_him(training, whole, t
     taken, done = threading.Event(), threading.Event()
 
     def other():
-        run = Run(folder, {}, training.datasets())
+        run = Run(training.datasets(), folder)
         taken.set()
         done.wait(60)
         run.finish()
 
     thread = threading.Thread(target=other)
 
-    class Settings(dict):
-        pass
-
     training.reset()
-    run = Run(folder, {}, training.datasets(), checkpoint_every=1e9)
-    stage = run.stage("first", training.step, 0.02)
-    for epoch in stage.epochs(2):
-        c = [training.step(i) for i in range(N_BATCHES)]
+    run = Run(training.datasets(), folder, checkpoint_every=1e9)
+    stage = run.stage("first", training.w, training.step, 0.02)
+    for epoch, c in stage.epochs(2):
+        c.extend(training.step(i) for i in range(N_BATCHES))
         if epoch == 0:
             for path in folder.iterdir():
                 path.unlink()
@@ -365,93 +362,118 @@ def test_a_disk_that_is_full_from_the_start_is_found_before_training(
     ],
 )
 def test_divergence_keeps_the_last_good_checkpoint(costs, message, training, tmp_path):
-    run = Run(tmp_path, {}, training.datasets())
-    stage = run.stage("first", training.step, 0.5)
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", training.w, training.step, 0.5)
 
     def train():
-        for epoch in stage.epochs(len(costs)):
-            c = []
-            for index in stage.minibatches(2, c):
+        for epoch, c in stage.epochs(len(costs)):
+            for index in stage.minibatches(2):
                 c.append(costs[epoch][index])
-            stage.mean_cost(c)
 
     with pytest.raises(DivergenceError, match=message) as caught:
         train()
     assert str(tmp_path) in str(caught.value)
-    newest = Run(tmp_path, {}, training.datasets(), resume=True)
-    assert list(newest.stage("first", training.step, 0.5).epochs(9)) == list(
-        range(len(costs) - 1, 9)
-    )
+    newest = Run(training.datasets(), tmp_path, resume=True)
+    again = newest.stage("first", training.w, training.step, 0.5)
+    assert [epoch for epoch, _ in again.epochs(9)] == list(range(len(costs) - 1, 9))
 
 
 def test_a_cost_may_rise_without_exploding(training, tmp_path):
-    run = Run(tmp_path, {}, training.datasets())
-    stage = run.stage("first", training.step, 0.5)
-    assert stage.mean_cost([3.0, 1.0]) == 2
-    assert stage.mean_cost([1e-9]) == 1e-9
-    assert stage.mean_cost([29.0]) == 29
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", training.w, training.step, 0.5)
+    costs = ([3.0, 1.0], [1e-9], [29.0])
+    for epoch, c in stage.epochs(3):
+        c.extend(costs[epoch])
+    assert stage.costs == [2, 1e-9, 29]
 
 
 def test_divergence_is_not_written_into_a_checkpoint(training, tmp_path):
-    run = Run(tmp_path, {}, training.datasets(), checkpoint_every=0)
-    stage = run.stage("first", training.step, pytensor.shared(0.5))
+    run = Run(training.datasets(), tmp_path, checkpoint_every=0)
+    stage = run.stage("first", training.w, training.step, pytensor.shared(0.5))
 
     def train():
-        for _ in stage.epochs(1):
-            c = []
-            for index in stage.minibatches(5, c):
+        for _, c in stage.epochs(1):
+            for index in stage.minibatches(5):
                 c.append(1.0 if index < 2 else float("nan"))
 
     with pytest.raises(DivergenceError, match="became nan at minibatch 2 "):
         train()
-    resumed = Run(tmp_path, {}, training.datasets(), resume=True)
-    assert resumed.stage("first", training.step, pytensor.shared(0.5))._minibatch == 2
+    resumed = Run(training.datasets(), tmp_path, resume=True)
+    stage = resumed.stage("first", training.w, training.step, pytensor.shared(0.5))
+    assert stage.position()["minibatch"] == 2
 
 
-# ---- what is kept
+def test_where_and_how_a_run_is_done_are_no_settings_of_it(training, tmp_path):
+    run = Run(training.datasets(), tmp_path, checkpoint_every=5.0, rate=0.5, dataset="here")
+    assert run.settings == {"rate": 0.5, "dataset": "here"}
+    run.finish()
 
 
-def test_values_come_back_as_they_were():
-    stopping = EarlyStopping(patience=5)
-    stopping.improves(0.25, 7)
-    values = {
-        "list": [1, 2.5, None, "text", [1e-300, -0.0], np.float32(0.1), np.int64(3)],
-        "dict": {"arrays": [np.arange(6).reshape(2, 3), np.array(1.5)], "inf": float("inf")},
-        "stopping": stopping,
-        "shared": pytensor.shared(np.arange(4.0)),
-        "generator": pytensor.shared(np.random.default_rng(3)),
-    }
-    arrays = {}
-    packed = {name: pack(value, name, arrays) for name, value in values.items()}
-
-    targets = {
-        "list": [9],
-        "dict": {"old": 1},
-        "stopping": EarlyStopping(patience=1),
-        "shared": pytensor.shared(np.zeros(4)),
-        "generator": pytensor.shared(np.random.default_rng(4)),
-    }
-    for name, target in targets.items():
-        restore(target, packed[name], arrays)
-    assert targets["list"] == values["list"]
-    assert targets["list"][5] == np.float32(0.1)
-    np.testing.assert_array_equal(targets["dict"]["arrays"][0], values["dict"]["arrays"][0])
-    assert targets["dict"]["inf"] == float("inf")
-    assert vars(targets["stopping"]) == vars(stopping)
-    np.testing.assert_array_equal(targets["shared"].get_value(), np.arange(4.0))
-    draws = [v["generator"].get_value().random(5) for v in (targets, values)]
-    np.testing.assert_array_equal(*draws)
+# ---- what a stage tells
 
 
-@pytest.mark.parametrize(
-    ("target", "packed"),
-    [
-        (pytensor.shared(np.zeros(4)), {"__array__": "a"}),
-        (pytensor.shared(np.zeros(3)), {"__array__": "missing"}),
-        (EarlyStopping(patience=1), {"improves": 1}),
-        ({}, 3),
-    ],
-)
-def test_what_does_not_fit_is_refused(target, packed):
-    with pytest.raises((ValueError, TypeError, KeyError)):
-        restore(target, packed, {"a": np.zeros(3)})
+def test_a_stage_tells_its_seconds_over_all_runs(training, tmp_path, monkeypatch):
+    clock = iter(range(1000))
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path, stop_at=2 * N_BATCHES + 1)
+    monkeypatch.setattr("deeptutorial.training.stage.time.monotonic", lambda: float(next(clock)))
+    training.reset()
+    run = Run(training.datasets(), tmp_path, resume=True, checkpoint_every=1e9, rate=0.02)
+    stage = run.stage("first", training.w, training.step, 0.02, stopping=EarlyStopping(patience=1))
+    earlier = stage.seconds
+    assert 0 < earlier < 60
+    for _, c in stage.epochs(3):
+        c.extend(training.step(i) for i in range(1, N_BATCHES))
+    ended = stage.seconds
+    assert ended - earlier >= 1
+    next(clock)
+    assert stage.seconds == ended
+    run.finish()
+
+
+def test_an_interrupted_stage_saves_what_it_was_asked_to_and_says_where(training, tmp_path):
+    run = Run(training.datasets(), tmp_path / "run")
+    stage = run.stage("first", training.w, training.step, 0.02)
+    path = tmp_path / "weight.npy"
+    stage.if_interrupted(lambda w, to: np.save(to, w.get_value()), training.w, path, what="weights")
+
+    def train():
+        for _, c in stage.epochs(1):
+            for index in stage.minibatches(N_BATCHES):
+                c.append(training.step(index))
+                if index == 2:
+                    signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match=f"^the weights so far are in {path}$"):
+        train()
+    np.testing.assert_array_equal(np.load(path), training.w.get_value())
+    assert files(tmp_path / "run") != []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_mean_of_a_resumed_epoch_has_the_same_bits(dtype, training, tmp_path):
+    """Whatever it is taken of: NumPy adds up float32 in an order of its own where there are many.
+
+    The script prints ``numpy.mean(c, dtype="float64")``.
+    """
+    costs = np.random.default_rng(55).random(20_000).astype(dtype)  # where the order shows
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", training.w, training.step, 0.02)
+
+    def interrupted():
+        for _, c in stage.epochs(1):
+            for index in stage.minibatches(len(costs)):
+                c.append(costs[index, ...])
+                if index == 7000:
+                    signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    resumed = Run(training.datasets(), tmp_path, resume=True)
+    stage = resumed.stage("first", training.w, training.step, 0.02)
+    for _, c in stage.epochs(1):
+        for index in stage.minibatches(len(costs)):
+            c.append(costs[index, ...])
+        assert len(c) == len(costs)
+        assert np.mean(c, dtype="float64") == np.mean(list(costs), dtype="float64")
+    resumed.finish()

@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-from deeptutorial.random import flip_coins, next_state
+from deeptutorial.compile.ops.draws import flip_coins, next_state
 
 __all__ = ["DenoisingStep"]
 

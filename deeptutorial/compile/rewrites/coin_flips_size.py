@@ -20,7 +20,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.basic import MakeVector
 
-from deeptutorial.random import CoinFlips
+from deeptutorial.compile.ops.draws import CoinFlips
 
 __all__ = ["coin_flips_size"]
 

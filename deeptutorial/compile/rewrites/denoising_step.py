@@ -46,10 +46,10 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.ops.draws import CoinFlips
 from deeptutorial.compile.rewrites.expressions import elementwise_leaves, formula, value_at
 from deeptutorial.compile.rewrites.formulas import Formula, agree, sigmoid, softplus
 from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
-from deeptutorial.random import CoinFlips
 
 __all__ = ["FuseDenoisingStep"]
 

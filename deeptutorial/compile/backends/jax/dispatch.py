@@ -10,8 +10,8 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
 
+from deeptutorial.compile.ops.draws import CoinFlips, next_state, splitmix
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
-from deeptutorial.random import CoinFlips, next_state, splitmix
 
 __all__ = []
 

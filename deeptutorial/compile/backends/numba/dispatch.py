@@ -16,9 +16,9 @@ from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import flip, splitmix
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
+from deeptutorial.compile.ops.draws import CoinFlips
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
-from deeptutorial.random import CoinFlips
 
 __all__ = []
 

@@ -10,8 +10,8 @@ from pytensor.scalar.basic import Add, Mul
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
+from deeptutorial.compile.ops.draws import CoinFlips
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
-from deeptutorial.random import CoinFlips
 
 __all__ = []
 

@@ -108,7 +108,7 @@ def _overload_log1p(e):
 
 @njit
 def splitmix(seed, n):
-    """The n-th number of SplitMix64 (see `deeptutorial.random.flip_coins`)."""
+    """The n-th number of SplitMix64 (see `deeptutorial.compile.ops.draws.flip_coins`)."""
     z = seed + n * GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""What a run has to keep to go on later, taken apart into JSON and arrays and put back in place."""
+"""The state of a run, taken apart into JSON and arrays and put back in place."""
 
 from collections.abc import MutableMapping
 from typing import Any

@@ -1,0 +1,183 @@
+"""A stage of a run: one model, the function that trains it, and how far it has come."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+
+from deeptutorial.training.epochs import DivergenceError, mean_cost, minibatches
+from deeptutorial.training.headers import Position
+from deeptutorial.training.interrupts import interrupts_held
+from deeptutorial.training.writer import CheckpointWriter
+
+__all__ = ["Stage"]
+
+EXPLOSION = 10
+"""How many times the cost of untrained parameters an epoch may cost."""
+
+
+class Stage:
+    """A stage of a run, as `Run.stage` begins it.
+
+    Attributes
+    ----------
+    model : what is trained in it
+    costs : list of float
+        Mean cost of each epoch that is over, those of an earlier run too.
+    seconds : float
+        How long it took so far, in an earlier run too.
+    """
+
+    def __init__(
+        self,
+        model,
+        learning_rate: float | SharedVariable,
+        writer: CheckpointWriter,
+        found: Position,
+        left: np.ndarray | None = None,
+    ):
+        self.model = model
+        self.costs: list[float] = []
+        self._learning_rate = learning_rate
+        self._writer = writer
+        self._at = found
+        self._is_over = left is None
+        self._c = [] if left is None else _as_they_were(left)
+        self._label = 0
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._save_so_far: Callable[[], str] | None = None
+
+    @property
+    def seconds(self) -> float:
+        if self._started is None:
+            return self._at.seconds
+        return self._at.seconds + (self._ended or time.monotonic()) - self._started
+
+    def epochs(self, n_epochs: int, start: int = 0) -> Iterator[tuple[int, list]]:
+        """Go through the epochs that are left, and write a checkpoint after each.
+
+        Parameters
+        ----------
+        n_epochs : int
+        start : int
+            The number of the first one.
+
+        Yields
+        ------
+        epoch : int
+        costs : list
+            To be filled with those of its minibatches, in their order. In it is what an interrupted
+            run left, and otherwise nothing.
+        """
+        if self._is_over:
+            return
+        self._started = time.monotonic()
+        try:
+            with interrupts_held() as self._interrupt:
+                for epoch in range(self._at.epoch, n_epochs):
+                    self._label = start + epoch
+                    yield self._label, self._c
+                    self.costs.append(self.check())
+                    self._at.epoch, self._at.minibatch, self._c = epoch + 1, 0, []
+                    self._writer.write()
+                    self._raise(self._interrupt())
+        finally:
+            self._ended = time.monotonic()
+
+    def minibatches(self, n_train_batches: int) -> Iterator[int]:
+        """Count through the minibatches of an epoch that are left.
+
+        Ctrl-C and SIGTERM take effect between two of them, after a checkpoint.
+
+        Raises
+        ------
+        DivergenceError
+            If the costs are not finite, or have exploded: at the end of the epoch, or when a
+            checkpoint is due.
+        KeyboardInterrupt
+            After a checkpoint; its message tells where results are, if `if_interrupted` saved any.
+        """
+        for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
+            yield batch_index
+            self._at.minibatch = batch_index + 1
+            interrupt = self._interrupt()
+            if interrupt or self._writer.is_due():
+                self.check()
+                self._writer.write()
+            self._raise(interrupt)
+        self.check()
+
+    def check(self) -> float:
+        """Look for divergence, in the costs of the epoch so far; return their mean in float64.
+
+        Raises
+        ------
+        DivergenceError
+            If the mean is not finite, or many times the cost of the very first minibatch, which
+            met untrained parameters.
+        """
+        if not self._c:
+            return math.nan
+        rate = self._learning_rate
+        rate = float(rate.get_value() if isinstance(rate, SharedVariable) else rate)
+        try:
+            mean = mean_cost(self._c, rate)
+            if self._at.first_cost is None:
+                self._at.first_cost = float(self._c[0])
+            if mean > EXPLOSION * self._at.first_cost > 0:
+                raise DivergenceError(
+                    f"the cost grew from {self._at.first_cost:g} to {mean:g}: the learning rate of "
+                    f"{rate:g} is too high; try {rate / 10:g}"
+                )
+        except DivergenceError as error:
+            raise DivergenceError(f"{error}{self._writer.last_good()}") from None
+        return mean
+
+    def if_interrupted(
+        self, save: Callable[..., object], *arguments: object, what: str = "filters"
+    ) -> None:
+        """Save what was learned so far if the stage is interrupted, after the last checkpoint.
+
+        Parameters
+        ----------
+        save : callable
+        *arguments
+            Its arguments, the last one being the path that it writes to.
+        what : str
+            What it writes, for the message of the KeyboardInterrupt.
+        """
+
+        def save_so_far() -> str:
+            save(*arguments)
+            return f"the {what} so far are in {arguments[-1]}"
+
+        self._save_so_far = save_so_far
+
+    def position(self) -> dict:
+        """Return how far it has come, as JSON can hold it."""
+        return {**asdict(self._at), "seconds": self.seconds}
+
+    def costs_so_far(self) -> np.ndarray:
+        """Return the costs of the epoch's minibatches until now."""
+        return np.asarray(self._c, dtype="float64")
+
+    def _raise(self, interrupt: KeyboardInterrupt | None):
+        if interrupt:
+            self._writer.wait()
+            if self._save_so_far is not None:
+                interrupt.args = (self._save_so_far(),)
+            raise interrupt
+
+
+def _as_they_were(costs: np.ndarray) -> list:
+    """Bring the costs of an unfinished epoch to float32 where they have come from there.
+
+    A checkpoint has them in float64; and a sum depends on what it is summed from, in its last bits.
+    """
+    with np.errstate(over="ignore"):
+        narrow = costs.astype("float32")
+    return list(narrow if np.array_equal(narrow, costs) else costs)

@@ -1,0 +1,89 @@
+"""Checkpoints that are written beside the training, from time to time."""
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from tqdm import tqdm
+
+from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
+
+__all__ = ["CheckpointWriter"]
+
+
+class CheckpointWriter:
+    """Writes checkpoints of what a run is now, while it goes on.
+
+    Parameters
+    ----------
+    checkpoints : Checkpoints
+        Where they go.
+    packed : callable
+        Returns header and arrays of a checkpoint, the arrays being copies.
+    every : float
+        Seconds from one to the next.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        packed: Callable[[], tuple[dict, dict[str, np.ndarray]]],
+        every: float,
+    ):
+        self._checkpoints = checkpoints
+        self._packed = packed
+        self._every = every
+        # A disk takes its time and needs no Python for it: training goes on meanwhile.
+        self._beside = ThreadPoolExecutor(1)
+        self._being_written: Future | None = None
+        self._complaint = ""
+        self._last_written = time.monotonic()
+
+    def try_out(self) -> None:
+        """Find out now whether there is room for a checkpoint, and not after the first epoch."""
+        self._checkpoints.write(*self._packed())
+        self._checkpoints.remove()
+
+    def write(self) -> None:
+        """Begin to write a checkpoint of what is now; training may go on meanwhile."""
+        self.wait()
+        try:
+            self._checkpoints.lock_again_if_removed()
+            self._being_written = self._beside.submit(self._checkpoints.write, *self._packed())
+        except (OSError, RunFolderError) as error:
+            self._complain(error)
+        self._last_written = time.monotonic()
+
+    def wait(self) -> None:
+        """Wait until the last one is written; where that fails, say so and let the run go on."""
+        if self._being_written is None:
+            return
+        try:
+            self._being_written.result()
+            self._complaint = ""
+        except OSError as error:
+            self._complain(error)
+        self._being_written = None
+
+    def is_due(self) -> bool:
+        """Tell whether the last one is too long ago."""
+        return time.monotonic() - self._last_written >= self._every
+
+    def last_good(self) -> str:
+        """Describe what is there after a failure, for a message; nothing if there is nothing."""
+        self.wait()
+        folder = self._checkpoints.folder
+        return (
+            f" (the last good checkpoint is kept in {folder})" if self._checkpoints.exist() else ""
+        )
+
+    def _complain(self, error: Exception):
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            tqdm.write(
+                f"No checkpoint could be written ({error}); training goes on, and the last good "
+                "one is kept",
+                file=sys.stderr,
+            )

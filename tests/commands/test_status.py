@@ -1,0 +1,32 @@
+"""What a command ends with: a line where something went wrong, and its exit status."""
+
+import pytest
+
+from deeptutorial.commands.status import run_script
+from deeptutorial.training import RunFolderError, TerminatedError
+
+
+def ended(error, capsys, **options):
+    def main(**_):
+        raise error
+
+    status = run_script(main, options, name="a command")
+    return status, capsys.readouterr().err
+
+
+def test_arguments_that_the_library_names_become_options(capsys):
+    error = RunFolderError(
+        "/a/`b`: go on with it by `resume=True`, or choose another `output_folder` or `folder`"
+    )
+    assert ended(error, capsys, resume=False, output_folder="plots") == (
+        2,
+        "a command: error: /a/`b`: go on with it by --resume, or choose another --output-folder or "
+        "`folder`\n",
+    )
+
+
+@pytest.mark.parametrize(("kind", "status"), [(KeyboardInterrupt, 130), (TerminatedError, 143)])
+def test_an_interrupt_that_tells_something_tells_how_to_go_on(kind, status, capsys):
+    assert ended(kind(), capsys) == (status, "")
+    message = "Interrupted; the filters so far are in a.png; go on with --resume\n"
+    assert ended(kind("the filters so far are in a.png"), capsys) == (status, message)
