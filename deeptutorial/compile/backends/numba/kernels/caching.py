@@ -9,6 +9,8 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
+from deeptutorial import box_muller, random
+
 __all__ = ["cache_folder", "compiled", "sources_digest"]
 
 
@@ -16,8 +18,9 @@ __all__ = ["cache_folder", "compiled", "sources_digest"]
 def sources_digest() -> str:
     """Return a digest of all files that go into compiled kernels."""
     here = Path(__file__).parent
+    elsewhere = (here.parent / "dispatch.py", Path(random.__file__), Path(box_muller.__file__))
     digest = sha256()
-    for source in (*sorted(here.glob("*.py")), here.parent / "dispatch.py"):
+    for source in (*sorted(here.glob("*.py")), *elsewhere):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

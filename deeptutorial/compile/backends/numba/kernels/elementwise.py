@@ -16,11 +16,11 @@ __all__ = [
     "add_to",
     "copy",
     "corrupt",
-    "flip",
     "hidden_error",
     "reconstruct",
     "sigmoid",
     "splitmix",
+    "threshold",
 ]
 
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
@@ -116,17 +116,9 @@ def splitmix(seed, n):
 
 
 @njit
-def _threshold(probability):
+def threshold(probability):
+    """Return how many of 2^32 numbers have this probability."""
     return np.uint64(probability * 4294967296.0)
-
-
-@njit(**OPTIONS)
-def flip(out, seed, tails):
-    """Fill a vector with zeros, of probability `tails`, and ones."""
-    threshold = _threshold(tails)
-    one, zero = out.dtype.type(1), out.dtype.type(0)
-    for i in range(len(out)):
-        out[i] = one if splitmix(seed, np.uint64(i + 1)) >> np.uint64(32) >= threshold else zero
 
 
 @njit(**OPTIONS)
@@ -135,12 +127,12 @@ def corrupt(x, seed, first, masked, out):
 
     The coin of x's first entry is the one numbered `first`.
     """
-    threshold = _threshold(masked)
+    limit = threshold(masked)
     seed += np.uint64(first) * GOLDEN
     zero = x.dtype.type(0)
     count = 0
     for i in range(len(x)):
-        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= threshold else zero
+        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= limit else zero
         out[i] = kept
         count += kept != zero
     return count
