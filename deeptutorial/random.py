@@ -124,7 +124,7 @@ class RandomStreams:
         return self._kept(shared_rng(np.random.default_rng(self._spawn()), borrow=True))
 
     def _counted(self, op: "Draw", size, *parameters) -> TensorVariable:
-        state = self._kept(pytensor.shared(_first_state(self._spawn()), name="draws"))
+        state = self._kept(pytensor.shared(_first_state(self._spawn()), name=op.kind))
         return self._updated(state, op(state, size, *parameters))
 
     def _kept(self, state: SharedVariable) -> SharedVariable:
@@ -158,6 +158,7 @@ class Draw(Op):
     """
 
     __props__ = ("dtype",)
+    kind: str
     parameters: tuple[str, ...] = ()
 
     def __init__(self, dtype: str):
@@ -198,6 +199,7 @@ class CoinFlips(Draw):
         Of the draw.
     """
 
+    kind = "coins"
     parameters = ("p",)
 
     def __init__(self, dtype: str = "int64"):
@@ -210,12 +212,16 @@ class CoinFlips(Draw):
 class UniformNumbers(Draw):
     """Numbers from [0, 1), float32 or float64; see `uniform_numbers`."""
 
+    kind = "uniform"
+
     def numbers(self, state, shape):
         return uniform_numbers(state, shape, self.dtype)
 
 
 class NormalNumbers(Draw):
     """Numbers of the standard normal distribution, float32 or float64; see `normal_numbers`."""
+
+    kind = "normal"
 
     def numbers(self, state, shape):
         return normal_numbers(state, shape, self.dtype)

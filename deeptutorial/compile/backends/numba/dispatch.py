@@ -74,7 +74,7 @@ def _denoising_step(op: DenoisingStep, node, **_):
 
 @register_funcify_and_cache_key(CoinFlips)
 def _coin_flips(op: CoinFlips, node, **_):
-    empty, fill = _empty(node), draws.filler(draws.COINS, op.dtype)
+    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
 
     @numba_njit
     def implementation(state, size, p):
@@ -88,8 +88,7 @@ def _coin_flips(op: CoinFlips, node, **_):
 @register_funcify_and_cache_key(NormalNumbers)
 @register_funcify_and_cache_key(UniformNumbers)
 def _numbers(op: NormalNumbers | UniformNumbers, node, **_):
-    kind = draws.NORMAL if isinstance(op, NormalNumbers) else draws.UNIFORM
-    empty, fill = _empty(node), draws.filler(kind, op.dtype)
+    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
 
     @numba_njit
     def implementation(state, size):
@@ -97,7 +96,7 @@ def _numbers(op: NormalNumbers | UniformNumbers, node, **_):
         fill(draw.reshape(-1), splitmix(state[0], state[1]), NO_SEED)
         return after(state), draw
 
-    return implementation, _cache_key(f"{kind} {op._props_dict()} {node.outputs[1].ndim}")
+    return implementation, _cache_key(f"{type(op)} {op._props_dict()} {node.outputs[1].ndim}")
 
 
 def _empty(node):

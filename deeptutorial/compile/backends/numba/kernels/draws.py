@@ -23,14 +23,13 @@ from deeptutorial.compile.backends.numba.kernels.machine_code import address_of,
 from deeptutorial.compile.backends.numba.kernels.vector_math import splat
 from deeptutorial.random import splitmix
 
-__all__ = ["COINS", "NORMAL", "UNIFORM", "filler"]
-
-COINS, NORMAL, UNIFORM = "coins", "normal", "uniform"
+__all__ = ["filler"]
 
 LANES = 8
 SMALL = 4096  # numbers of some microseconds, over before two threads have met
 
 _WORD, _DOUBLE = ir.IntType(64), ir.DoubleType()
+_FLOATS = {"float32": ir.FloatType(), "float64": _DOUBLE}
 _WORDS, _DOUBLES = ir.VectorType(_WORD, LANES), ir.VectorType(_DOUBLE, LANES)
 
 
@@ -40,7 +39,7 @@ def filler(kind: str, dtype: str) -> Callable:
 
     Parameters
     ----------
-    kind : {COINS, NORMAL, UNIFORM}
+    kind : {"coins", "uniform", "normal"}
     dtype : str
         Of the array; for normal and uniform numbers a float type.
 
@@ -130,8 +129,10 @@ def _write(name: str, kind: str, dtype: str) -> ir.Module:
 
 
 def _type_in_memory(dtype: str) -> ir.Type:
-    if dtype.startswith("float"):
-        return ir.FloatType() if dtype == "float32" else _DOUBLE
+    if dtype in _FLOATS:
+        return _FLOATS[dtype]
+    if np.dtype(dtype).kind not in "biu":
+        raise TypeError(f"there are no draws of {dtype} for Numba")
     return ir.IntType(8 * np.dtype(dtype).itemsize)
 
 
@@ -180,8 +181,8 @@ class Lanes:
 
 def _coins(builder, bits: Lanes, threshold: Lanes, element: ir.Type):
     kept = builder.icmp_unsigned(">=", (bits >> 32).value, threshold.value)
-    is_float = element in (ir.FloatType(), _DOUBLE)
-    return (builder.uitofp if is_float else builder.zext)(kept, ir.VectorType(element, LANES))
+    convert = builder.uitofp if element in _FLOATS.values() else builder.zext
+    return convert(kept, ir.VectorType(element, LANES))
 
 
 def _uniform(builder, bits: Lanes, _, element: ir.Type):
@@ -207,4 +208,8 @@ def _normal_pairs(builder, bits: Lanes, _, element: ir.Type):
 
 
 # By kind: what makes the numbers of a vector of bits, and how many.
-_MAKE = {COINS: (_coins, LANES), UNIFORM: (_uniform, LANES), NORMAL: (_normal_pairs, 2 * LANES)}
+_MAKE = {
+    "coins": (_coins, LANES),
+    "uniform": (_uniform, LANES),
+    "normal": (_normal_pairs, 2 * LANES),
+}
