@@ -10,7 +10,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.random import shared_rng
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.ops.draws import CoinFlips
+from deeptutorial.compile.ops.draws import CoinFlips, Draw, NormalNumbers, UniformNumbers
 
 __all__ = ["RandomStreams"]
 
@@ -20,8 +20,9 @@ class RandomStreams:
 
     Every draw in a graph owns a generator of its own, spawned from the one seed, as in Theano; the
     numbers themselves are not Theano's. The generator is a shared variable with a default update,
-    so a compiled function moves it on without being told to. It is one of PyTensor's (NumPy's
-    PCG64), except for a binomial of one trial, which `CoinFlips` draws.
+    so a compiled function moves it on without being told to. Coins, uniform and normal numbers are
+    drawn by `CoinFlips`, `UniformNumbers` and `NormalNumbers`; a binomial of several trials, and
+    what has a parameter for each entry, by PyTensor's generator (NumPy's PCG64).
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ class RandomStreams:
         """Start all draws that were asked for so far anew, as if this had been the first seed."""
         self._seeds = np.random.SeedSequence(int(seed))
         for state in self._states:
-            is_coins = isinstance(state, TensorVariable)
-            first = _first_state if is_coins else np.random.default_rng
+            is_counted = isinstance(state, TensorVariable)
+            first = _first_state if is_counted else np.random.default_rng
             state.set_value(first(self._spawn()), borrow=True)
 
     def binomial(self, size=None, n=1, p=0.5, dtype: str = "int64") -> TensorVariable:
@@ -76,21 +77,29 @@ class RandomStreams:
         p = _in_floatX(p)
         if isinstance(n, int) and n == 1 and p.ndim == 0 and size is not None:
             # Many times cheaper than a binomial, and what a dA draws at every step.
-            state = self._kept(pytensor.shared(_first_state(self._spawn()), name="coins"))
-            return self._updated(state, CoinFlips(dtype)(state, size, p))
+            return self._counted(CoinFlips(dtype), size, p)
         rng = self._rng()
         return pt.cast(self._updated(rng, rng.binomial(n, p, size=size)), dtype)
 
     def uniform(self, size=None, low=0.0, high=1.0, dtype: str | None = None) -> TensorVariable:
-        """Draw evenly from [`low`, `high`), in `dtype` (floatX where None)."""
-        rng = self._rng()
-        draw = self._updated(rng, rng.uniform(_in_floatX(low), _in_floatX(high), size=size))
+        """Draw evenly from [`low`, `high`), but for rounding, in `dtype` (floatX where None)."""
+        low, high = _in_floatX(low), _in_floatX(high)
+        if size is None or low.ndim > 0 or high.ndim > 0:
+            rng = self._rng()
+            draw = self._updated(rng, rng.uniform(low, high, size=size))
+        else:
+            unit = self._counted(UniformNumbers(pytensor.config.floatX), size)
+            draw = low + (high - low) * unit
         return pt.cast(draw, dtype or pytensor.config.floatX)
 
     def normal(self, size=None, avg=0.0, std=1.0, dtype: str | None = None) -> TensorVariable:
         """Draw from the normal distribution of mean `avg` and deviation `std`, in `dtype`."""
-        rng = self._rng()
-        draw = self._updated(rng, rng.normal(_in_floatX(avg), _in_floatX(std), size=size))
+        avg, std = _in_floatX(avg), _in_floatX(std)
+        if size is None or avg.ndim > 0 or std.ndim > 0:
+            rng = self._rng()
+            draw = self._updated(rng, rng.normal(avg, std, size=size))
+        else:
+            draw = avg + std * self._counted(NormalNumbers(pytensor.config.floatX), size)
         return pt.cast(draw, dtype or pytensor.config.floatX)
 
     def _spawn(self) -> np.random.SeedSequence:
@@ -99,6 +108,10 @@ class RandomStreams:
 
     def _rng(self):
         return self._kept(shared_rng(np.random.default_rng(self._spawn()), borrow=True))
+
+    def _counted(self, op: "Draw", size, *parameters) -> TensorVariable:
+        state = self._kept(pytensor.shared(_first_state(self._spawn()), name=op.kind))
+        return self._updated(state, op(state, size, *parameters))
 
     def _kept(self, state: SharedVariable) -> SharedVariable:
         self._states.append(state)

@@ -4,15 +4,27 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from scipy import stats
 
 from deeptutorial import RandomStreams
-from deeptutorial.compile.ops.draws import CoinFlips, flip_coins, splitmix
+from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    NormalNumbers,
+    UniformNumbers,
+    flip_coins,
+    normal_numbers,
+    splitmix,
+    uniform_numbers,
+)
 
 DRAWS = {
     "coin": lambda streams: streams.binomial(size=(200, 300), n=1, p=0.7),
     "binomial": lambda streams: streams.binomial(size=(200, 300), n=5, p=0.3),
     "uniform": lambda streams: streams.uniform(size=(200, 300), low=-1.0, high=3.0),
     "normal": lambda streams: streams.normal(size=(200, 300), avg=2.0, std=0.5),
+    "uniform by entry": lambda streams: streams.uniform(low=np.full((200, 300), -1.0), high=3.0),
+    "normal by entry": lambda streams: streams.normal(avg=np.full((200, 300), 2.0), std=0.5),
 }
 MOMENTS = {  # mean and variance, by formula
     "coin": (0.7, 0.7 * 0.3),
@@ -20,6 +32,7 @@ MOMENTS = {  # mean and variance, by formula
     "uniform": (1.0, 4**2 / 12),
     "normal": (2.0, 0.25),
 }
+MOMENTS |= {f"{kind} by entry": MOMENTS[kind] for kind in ("uniform", "normal")}
 
 
 @pytest.mark.parametrize("kind", DRAWS)
@@ -134,15 +147,94 @@ def test_coins_are_splitmix64():
     assert got.tolist() == published
 
 
+def test_the_formula_of_normal_numbers():
+    """Beside NumPy's own logarithm, cosine and sine, at the ends of its ranges and in between."""
+    powers = 2 ** np.arange(32)
+    ends = np.concatenate([powers, powers - 1, 2**32 - powers, 2**31 + powers - 1])
+    random = np.random.default_rng(1).integers(0, 2**32, size=(2, 100_000))
+    all_ends = np.reshape(np.meshgrid(ends, ends), (2, -1))
+    high, low = np.concatenate([random, all_ends], axis=1)
+    squared_radius, *angle = radius_and_angle(high, low)
+
+    u = (high | 1) / 2.0**32
+    log_u = np.where(u < 0.5, np.log(u), np.log1p(-(2**32 - (high | 1)) / 2.0**32))
+    theta = np.pi / 4 * ((low % 2**30) * 2 + 1) / 2.0**31
+    is_exchanged = low >= 2**31
+    cosine = np.where(is_exchanged, np.sin(theta), np.cos(theta)) * (1 - 2 * (high % 2))
+    sine = np.where(is_exchanged, np.cos(theta), np.sin(theta)) * (1 - 2 * (low // 2**30 % 2))
+    radius = np.sqrt(squared_radius.astype(float)) * RADIUS_UNIT
+    for side, expected in zip(angle, (cosine, sine), strict=True):
+        np.testing.assert_allclose(radius * side, np.sqrt(-2 * log_u) * expected, rtol=3e-9)
+    assert 6.66 < np.abs([radius * side for side in angle]).max() < 6.661
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_and_uniform_numbers_have_their_distributions(dtype):
+    n = 2_000_000
+    state = np.array([17, 4], dtype="uint64")
+    normal, uniform = (draw(state, (n,), dtype) for draw in (normal_numbers, uniform_numbers))
+    assert normal.dtype == uniform.dtype == dtype
+    assert stats.kstest(normal.astype(float), "norm").pvalue > 1e-3
+    assert stats.kstest(uniform.astype(float), "uniform").pvalue > 1e-3
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
+    moments = {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96), 6: (15, 10_170)}
+    for power, (mean, variance) in moments.items():  # by formula: E z^k and the variance of z^k
+        found = (normal.astype(float) ** power).mean()
+        assert abs(found - mean) < 5 * np.sqrt(variance / n)
+
+
+def test_tails_of_normal_numbers():
+    """As many beyond each limit as there should be: Poisson, five deviations."""
+    states = [np.array([3, count], dtype="uint64") for count in range(8)]
+    normal = np.concatenate([normal_numbers(state, (10**6,), "float32") for state in states])
+    for limit in (2, 3, 4, 4.5, 5):
+        expected = normal.size * stats.norm.sf(limit)
+        for count in ((normal > limit).sum(), (normal < -limit).sum()):
+            assert abs(count - expected) < 5 * np.sqrt(expected) + 1
+
+
+def test_normal_numbers_are_not_related():
+    """Pairs, neighbours, draws and generators: neither they themselves nor their sizes."""
+    n = 200_000
+
+    def numbers(seed, count):
+        return normal_numbers(np.array([seed, count], dtype="uint64"), (n,), "float64")
+
+    base = numbers(1, 0)
+    others = [base[::2], base[:-1], base[:-2], base, base, base]
+    to = [base[1::2], base[1:], base[2:], numbers(1, 1), numbers(2, 0), numbers(1, 2**40)]
+    for a, b in zip(others, to, strict=True):
+        for measure in (np.asarray, np.abs, np.square):
+            correlation = np.corrcoef(measure(a), measure(b))[0, 1]
+            assert abs(correlation) < 5 / np.sqrt(len(a))
+
+
+def test_float32_has_the_normal_numbers_of_float64_rounded():
+    state = np.array([8, 8], dtype="uint64")
+    exact, rounded = (normal_numbers(state, (999,), f"float{bits}") for bits in (64, 32))
+    np.testing.assert_array_equal(rounded, exact.astype("float32"))
+
+
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
-@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4), (0, 4)])
-def test_every_backend_flips_the_same_coins(mode, shape):
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0, 4), (101, 103)])
+def test_every_backend_draws_the_same_numbers(mode, shape):
     state = np.array([3, 9], dtype="uint64")
-    flips = CoinFlips("int8")(pt.constant(state), shape, 0.4)
-    after, draw = pytensor.function([], flips, mode=mode)()
-    np.testing.assert_array_equal(draw, flip_coins(state, shape, 0.4))
-    np.testing.assert_array_equal(after, [3, 10])
-    assert draw.dtype == "int8"
+    draws = {
+        CoinFlips("int8"): flip_coins(state, shape, 0.4),
+        CoinFlips("bool"): flip_coins(state, shape, 0.4),
+        CoinFlips("float32"): flip_coins(state, shape, 0.4),
+    }
+    for dtype in ("float32", "float64"):
+        draws[UniformNumbers(dtype)] = uniform_numbers(state, shape, dtype)
+        draws[NormalNumbers(dtype)] = normal_numbers(state, shape, dtype)
+    given = pt.vector(dtype="uint64")  # of a constant, the compiler itself would draw, by NumPy
+    nodes = [op(given, shape, *([0.4] if isinstance(op, CoinFlips) else [])) for op in draws]
+    outputs = pytensor.function([given], [v for node in nodes for v in node], mode=mode)(state)
+    for (op, expected), draw in zip(draws.items(), outputs[1::2], strict=True):
+        np.testing.assert_array_equal(draw, expected)
+        assert draw.dtype == op.dtype
+    np.testing.assert_array_equal(outputs[::2], [[3, 10]] * len(draws))
 
 
 @pytest.mark.parametrize(

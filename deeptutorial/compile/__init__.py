@@ -3,8 +3,8 @@
 from deeptutorial.compile.backends import BACKENDS, BackendError, use
 from deeptutorial.compile.backends.numba import dispatch
 from deeptutorial.compile.rewrites import (
-    coin_flips_size,
     denoising_step,
+    draw_size,
     fused_products,
     minibatch_slice,
     outer_products,
@@ -14,9 +14,9 @@ from deeptutorial.compile.rewrites import (
 __all__ = [
     "BACKENDS",
     "BackendError",
-    "coin_flips_size",
     "denoising_step",
     "dispatch",
+    "draw_size",
     "fused_products",
     "minibatch_slice",
     "outer_products",

@@ -39,7 +39,21 @@ for parameter in (*sda.params, *(layer.b_prime for layer in sda.dA_layers)):
 """
 
 
-@pytest.mark.parametrize("steps", [KERNELS, STACK], ids=["kernels", "stack"])
+NOISE = """
+import pytensor, pytensor.tensor as pt
+pytensor.config.floatX = "float32"
+from deeptutorial import RandomStreams
+streams = RandomStreams(3)
+x = pt.matrix()
+noisy = x + 0.3 * streams.normal(x.shape) + streams.uniform(x.shape, -0.1, 0.1)
+draw = pytensor.function([x], [noisy, streams.binomial(x.shape, 1, 0.3, "int8")])
+for _ in range(20):
+    for numbers in draw(rng.random((20, 783)).astype("float32")):
+        digest.update(numbers)
+"""
+
+
+@pytest.mark.parametrize("steps", [KERNELS, STACK, NOISE], ids=["kernels", "stack", "noise"])
 def test_cold_and_warm_caches_give_the_same_bits(steps, tmp_path):
     program = f"""
 import hashlib, numpy

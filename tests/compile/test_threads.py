@@ -117,6 +117,35 @@ print(hashlib.sha256(trained(n_hidden=300, decay=0.01)[1]).hexdigest())
     assert len(digests) == 1
 
 
+DRAW = """
+import hashlib
+from deeptutorial.compile.backends.numba.kernels import threads
+pytensor.config.floatX = "float32"
+streams, size = RandomStreams(3), (101, 333)
+drawn = [streams.normal(size), streams.uniform(size), streams.binomial(size, 1, 0.3, "int8")]
+draw = pytensor.function([], drawn)
+hashes = [hashlib.sha256() for _ in drawn]
+for n_threads in [N] * 10:
+    threads._table[threads._LIMIT : threads._LIMIT + 2] = n_threads, 0  # and whatever BLAS uses
+    assert threads.thread_count() == n_threads
+    for digest, numbers in zip(hashes, draw()):
+        digest.update(numbers)
+print([digest.hexdigest() for digest in hashes])
+"""
+
+
+def test_draws_are_the_same_to_the_bit_with_any_number_of_threads_and_any_processor(tmp_path):
+    plainest = {  # that LLVM knows
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}",
+    }
+    results = {run(DRAW.replace("N]", f"{n}]")) for n in (1, 2, 9)}
+    results.add(run(DRAW.replace("N]", "1]"), **plainest))
+    assert len(results) == 1
+
+
 def test_helpers_that_slept_wake_up():
     """A little rest between two steps, and the helpers are asleep; nothing else changes."""
     program = """

@@ -1,44 +1,59 @@
 """Random draws that are made of a seed and a count: the Ops, and what they calculate."""
 
+import math
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.tensor.random.utils import normalize_size_param
 
-__all__ = ["CoinFlips", "flip_coins", "next_state", "splitmix"]
+from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+
+__all__ = [
+    "CoinFlips",
+    "Draw",
+    "NormalNumbers",
+    "UniformNumbers",
+    "flip_coins",
+    "next_state",
+    "normal_numbers",
+    "splitmix",
+    "uniform_numbers",
+]
 
 
-class CoinFlips(Op):
-    """Zeros and ones, ones with probability `p`.
+class Draw(Op):
+    """An array of random numbers, each made of a seed and of two counts.
 
-    Inputs are the state, the shape (a vector) and p (a scalar); outputs are the next state and the
-    draw. The state, two 64-bit integers, is a seed and a count of draws; `flip_coins` tells what is
-    made of them. In that way a draw costs next to nothing, can be divided among threads, and is the
-    same for any number of them. (A NumPy generator as an input alone costs a compiled function 50
-    microseconds a call.) It runs on each backend of `deeptutorial.use`, with the same numbers, and
-    wherever PyTensor can run an Op in Python (FAST_COMPILE, CVM).
-
-    Parameters
-    ----------
-    dtype : str
-        Of the draw.
+    Inputs are the state, the shape (a vector) and what else there is (scalars); outputs are the
+    next state and the draw. The state, two 64-bit integers, is a seed and the number of draws
+    before; the second count is that of the entries. So a draw costs next to nothing, can be divided
+    among threads, and is the same to the last bit for any number of them, in each backend of
+    `deeptutorial.use`, and wherever PyTensor can run an Op in Python (FAST_COMPILE, CVM). (A NumPy
+    generator as an input alone costs a compiled function 50 microseconds a call.)
     """
 
     __props__ = ("dtype",)
+    kind: str
+    parameters: tuple[str, ...] = ()
 
-    def __init__(self, dtype: str = "int64"):
+    def __init__(self, dtype: str):
         self.dtype = dtype
 
-    def make_node(self, state, size, p):
-        state, p = pt.as_tensor_variable(state), pt.as_tensor_variable(p)
+    def make_node(self, state, size, *parameters):
+        state, parameters = (
+            pt.as_tensor_variable(state),
+            tuple(map(pt.as_tensor_variable, parameters)),
+        )
         if state.ndim != 1 or state.dtype != "uint64":
             raise TypeError(f"state must be a vector of uint64, got {state.type}")
-        if p.ndim != 0:
-            raise TypeError(f"p must be a scalar, got {p.type}")
+        for name, parameter in zip(self.parameters, parameters, strict=True):
+            if parameter.ndim != 0:
+                raise TypeError(f"{name} must be a scalar, got {parameter.type}")
         size = normalize_size_param(size)
         draw = pt.tensor(dtype=self.dtype, shape=(None,) * pt.get_vector_length(size))
-        return Apply(self, [state, size, p], [state.type(), draw])
+        return Apply(self, [state, size, *parameters], [state.type(), draw])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
@@ -47,13 +62,54 @@ class CoinFlips(Op):
         return [state_shape, tuple(size[axis] for axis in range(node.outputs[1].ndim))]
 
     def perform(self, node, inputs, output_storage):
-        state, size, p = inputs
+        state, size, *parameters = inputs
         output_storage[0][0] = next_state(state)
-        output_storage[1][0] = flip_coins(state, tuple(size), float(p)).astype(self.dtype)
+        output_storage[1][0] = self.numbers(state, tuple(size), *map(float, parameters))
+
+    def numbers(self, state, shape, *parameters):
+        """Return the draw of a state, an array of this shape."""
+        raise NotImplementedError
+
+
+class CoinFlips(Draw):
+    """Zeros and ones, ones with probability `p`, the third input; see `flip_coins`.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the draw.
+    """
+
+    kind = "coins"
+    parameters = ("p",)
+
+    def __init__(self, dtype: str = "int64"):
+        super().__init__(dtype)
+
+    def numbers(self, state, shape, *parameters):
+        return flip_coins(state, shape, *parameters).astype(self.dtype)
+
+
+class UniformNumbers(Draw):
+    """Numbers from [0, 1), float32 or float64; see `uniform_numbers`."""
+
+    kind = "uniform"
+
+    def numbers(self, state, shape, *parameters):
+        return uniform_numbers(state, shape, self.dtype)
+
+
+class NormalNumbers(Draw):
+    """Numbers of the standard normal distribution, float32 or float64; see `normal_numbers`."""
+
+    kind = "normal"
+
+    def numbers(self, state, shape, *parameters):
+        return normal_numbers(state, shape, self.dtype)
 
 
 def next_state(state: np.ndarray) -> np.ndarray:
-    """Return the state of `CoinFlips` after a draw."""
+    """Return the state after a draw."""
     return state + np.array([0, 1], dtype=np.uint64)
 
 
@@ -77,14 +133,43 @@ def flip_coins(state: np.ndarray, shape: tuple[int, ...], p: float) -> np.ndarra
     .. [1] G. L. Steele, D. Lea, C. H. Flood: Fast splittable pseudorandom number generators.
        OOPSLA 2014, figure 17.
     """
-    seed = splitmix(state[:1], state[1:])
-    entries = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
-    bits = splitmix(seed, entries) >> np.uint64(32)
+    bits = _random_bits(state, math.prod(shape)) >> np.uint64(32)
     return (bits >= np.uint64((1 - p) * 2.0**32)).reshape(shape)
 
 
-def splitmix(seed: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return the n-th number of SplitMix64; takes any arrays of uint64 that wrap around."""
+def uniform_numbers(state: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Draw numbers from [0, 1), multiples of 2^-24 in float32 and of 2^-53 in float64.
+
+    They are the upper bits of the numbers that `flip_coins` compares.
+    """
+    digits = np.finfo(dtype).nmant + 1
+    bits = _random_bits(state, math.prod(shape)) >> np.uint64(64 - digits)
+    return (bits.astype(dtype) * np.dtype(dtype).type(2.0**-digits)).reshape(shape)
+
+
+def normal_numbers(state: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Draw numbers of the standard normal distribution.
+
+    Entries 2 k and 2 k + 1 are made of the 64 bits that entry k of `flip_coins` is made of, by
+    `deeptutorial.compile.ops.box_muller`: to nine digits in float64, and in float32 these, rounded.
+    None is beyond 6.661, where there should be three in 10^11.
+    """
+    n = math.prod(shape)
+    bits = _random_bits(state, (n + 1) // 2)
+    high, low = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
+    squared_radius, *angle = radius_and_angle(high.view(np.int64), low.view(np.int64))
+    radius = np.sqrt(squared_radius.astype(np.float64)) * RADIUS_UNIT
+    pairs = np.stack([radius * side for side in angle], axis=1)
+    return pairs.astype(dtype).reshape(-1)[:n].reshape(shape)
+
+
+def _random_bits(state: np.ndarray, n: int) -> np.ndarray:
+    entries = np.arange(1, n + 1, dtype=np.uint64)
+    return splitmix(splitmix(state[:1], state[1:]), entries)
+
+
+def splitmix(seed, n):
+    """Return the n-th number of SplitMix64; takes anything with operators that wrap around."""
     z = seed + n * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

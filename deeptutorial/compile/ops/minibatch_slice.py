@@ -46,8 +46,7 @@ class MinibatchSlice(Op):
         Rows of a whole minibatch.
     scale, offset : int
     must_exist : bool
-        Whether a slice that starts before the first row of x, or behind its last one, is an error;
-        `scale` must be positive then.
+        Whether a slice without rows is an error; `scale` must be positive then.
 
     Raises
     ------
@@ -76,8 +75,8 @@ class MinibatchSlice(Op):
         return slice(start, start + self.length)
 
     def check(self, index: int, n_rows: int) -> None:
-        """Complain if there has to be a minibatch of this index and there is none."""
-        if self.must_exist and not 0 <= self.rows(index).start < n_rows:
+        """Complain if the slice for an index has to have rows and has none."""
+        if self.must_exist and not range(n_rows)[self.rows(index)]:
             raise NoSuchMinibatchError(index, n_rows, self.length)
 
     def is_whole(self, index: int, n_rows: int) -> bool:

@@ -29,6 +29,6 @@ def choose(device: str) -> tuple[Mode, str]:
     rewrites = (
         predefined_modes["JAX"]
         .provided_optimizer.excluding("fusion")
-        .including("existing_minibatches", "minibatch_slice", "coin_flips_size", "shape_asserts")
+        .including("existing_minibatches", "minibatch_slice", "draw_size", "shape_asserts")
     )
     return Mode(DeviceJAXLinker(), rewrites), f"JAX {jax.__version__} on {where}"

@@ -1,6 +1,7 @@
 """The Ops' implementations for JAX."""
 
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,15 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
 
-from deeptutorial.compile.ops.draws import CoinFlips, next_state, splitmix
+from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    Draw,
+    NormalNumbers,
+    UniformNumbers,
+    next_state,
+    splitmix,
+)
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
@@ -28,19 +37,47 @@ def _minibatch_slice(op: MinibatchSlice, **_):
     return rows
 
 
-@jax_funcify.register(CoinFlips)
-def _coin_flips(op: CoinFlips, node, **_):
+@jax_funcify.register(Draw)
+def _draw(op: Draw, node, **_):
     constant = node.inputs[1].data if isinstance(node.inputs[1], Constant) else None
+    make, dtype = _NUMBERS[type(op)], op.dtype
 
-    def draw(state, size, p):
+    def draw(state, size, *parameters):
         shape = tuple(int(side) for side in (size if constant is None else constant))
         entries = jnp.arange(1, math.prod(shape) + 1, dtype=np.uint64)
-        bits = splitmix(splitmix(state[:1], state[1:]), entries) >> np.uint64(32)
-        masked = (1 - jnp.asarray(p, np.float64)) * 2.0**32
-        kept = bits >= masked.astype(np.uint64)
-        return next_state(state), kept.reshape(shape).astype(op.dtype)
+        seed = splitmix(state[:1], state[1:])
+        return next_state(state), make(seed, entries, dtype, *parameters).reshape(shape)
 
     return draw
+
+
+def _coins(seed, entries, dtype, p):
+    bits = splitmix(seed, entries) >> np.uint64(32)
+    masked = (1 - jnp.asarray(p, np.float64)) * 2.0**32
+    return (bits >= masked.astype(np.uint64)).astype(dtype)
+
+
+def _uniform_numbers(seed, entries, dtype):
+    digits = np.finfo(dtype).nmant + 1
+    bits = splitmix(seed, entries) >> np.uint64(64 - digits)
+    return bits.astype(dtype) * np.dtype(dtype).type(2.0**-digits)
+
+
+def _normal_numbers(seed, entries, dtype):
+    n = len(entries)
+    bits = splitmix(seed, entries[: (n + 1) // 2])
+    halves = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
+    squared_radius, *angle = radius_and_angle(*(half.astype(np.int64) for half in halves))
+    radius = jnp.sqrt(squared_radius.astype(np.float64)) * RADIUS_UNIT
+    pairs = jnp.stack([radius * side for side in angle], axis=1)
+    return pairs.astype(dtype).reshape(-1)[:n]
+
+
+_NUMBERS: dict[type, Callable] = {
+    CoinFlips: _coins,
+    UniformNumbers: _uniform_numbers,
+    NormalNumbers: _normal_numbers,
+}
 
 
 @jax_funcify.register(Sum)

@@ -11,12 +11,17 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from deeptutorial.compile.backends.numba.kernels import denoising_step, fused_products, threads
+from deeptutorial.compile.backends.numba.kernels import (
+    denoising_step,
+    draws,
+    fused_products,
+    threads,
+)
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
-from deeptutorial.compile.backends.numba.kernels.elementwise import flip, splitmix
+from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
-from deeptutorial.compile.ops.draws import CoinFlips
+from deeptutorial.compile.ops.draws import CoinFlips, NormalNumbers, UniformNumbers
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
 
@@ -70,32 +75,59 @@ def _denoising_step(op: DenoisingStep, node, **_):
 
 @register_funcify_and_cache_key(CoinFlips)
 def _coin_flips(op: CoinFlips, node, **_):
-    n_dimensions = node.outputs[1].ndim
-    dtype = np.dtype(op.dtype)
+    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
 
     @numba_njit
     def implementation(state, size, p):
-        draw = np.empty(to_fixed_tuple(size, n_dimensions), dtype)
-        flip(draw.reshape(-1), splitmix(state[0], state[1]), 1.0 - np.float64(p.item()))
+        draw = empty(size)
+        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(1.0 - np.float64(p.item())))
         return after(state), draw
 
-    return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {n_dimensions}")
+    return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {node.outputs[1].ndim}")
+
+
+@register_funcify_and_cache_key(NormalNumbers)
+@register_funcify_and_cache_key(UniformNumbers)
+def _numbers(op: NormalNumbers | UniformNumbers, node, **_):
+    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
+
+    @numba_njit
+    def implementation(state, size):
+        draw = empty(size)
+        fill(draw.reshape(-1), splitmix(state[0], state[1]), NO_SEED)
+        return after(state), draw
+
+    return implementation, _cache_key(f"{type(op)} {op._props_dict()} {node.outputs[1].ndim}")
+
+
+def _empty(node):
+    """Return what makes the array of a draw, of a vector that tells its shape."""
+    n_dimensions, dtype = node.outputs[1].ndim, np.dtype(node.outputs[1].dtype)
+
+    @numba_njit
+    def empty(size):
+        return np.empty(to_fixed_tuple(size, n_dimensions), dtype)
+
+    return empty
 
 
 @register_funcify_and_cache_key(MinibatchSlice)
 def _minibatch_slice(op: MinibatchSlice, node, **_):
     length, scale, offset = op.length, op.scale, op.offset
-    lowest = -(offset // scale)
 
     @numba_njit
     def implementation(x, index):
         index = np.int64(index.item())
         n_rows = x.shape[0]
-        # In this form nothing overflows, whatever the index.
-        if index < lowest or index > (n_rows - 1 - offset) // scale:
+        # Divided, for no product of an index that is far out may overflow.
+        highest, lowest = (n_rows - 1 - offset) // scale, (-n_rows - length - offset) // scale
+        if index > highest or index < lowest:
             raise NoSuchMinibatchError(index, n_rows, length)
         start = scale * index + offset
-        return x[start : start + length]
+        rows = x[start : start + length]
+        if rows.shape[0] == 0:  # it begins before the first row, and does not end there
+            raise NoSuchMinibatchError(index, n_rows, length)
+        return rows
 
     return implementation, _cache_key(f"{MinibatchSlice} {op._props_dict()}")
 
@@ -106,7 +138,7 @@ WRONG_INPUT = denoising_step.WRONG_INPUT
 
 @njit
 def after(state):
-    """Return the state of the coin flips after a draw."""
+    """Return the state of a draw after it."""
     state = state.copy()
     state[1] += np.uint64(1)
     return state

@@ -1,6 +1,7 @@
 """The Ops' implementations for PyTorch, and of those of PyTensor's that a dA or an SdA needs."""
 
 import math
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -10,7 +11,8 @@ from pytensor.scalar.basic import Add, Mul
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
-from deeptutorial.compile.ops.draws import CoinFlips
+from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.draws import CoinFlips, Draw, NormalNumbers, UniformNumbers
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
@@ -25,19 +27,49 @@ def _minibatch_slice(op: MinibatchSlice, **_):
     return rows
 
 
-@pytorch_funcify.register(CoinFlips)
-def _coin_flips(op: CoinFlips, **_):
-    dtype = getattr(torch, op.dtype)
+@pytorch_funcify.register(Draw)
+def _draw(op: Draw, **_):
+    make, dtype = _NUMBERS[type(op)], getattr(torch, op.dtype)
 
-    def draw(state, size, p):
+    def draw(state, size, *parameters):
         shape = tuple(map(int, size))
-        n = torch.arange(1, math.prod(shape) + 1, device=state.device)
-        bits = _shifted(_splitmix(_splitmix(state[:1], state[1:]), n), 32)
-        kept = bits >= int((1 - float(p)) * 2.0**32)
+        entries = torch.arange(1, math.prod(shape) + 1, device=state.device)
+        seed = _splitmix(state[:1], state[1:])
         next_state = state + torch.tensor([0, 1], device=state.device)
-        return next_state, kept.reshape(shape).to(dtype)
+        return next_state, make(seed, entries, dtype, *parameters).reshape(shape)
 
     return draw
+
+
+def _coins(seed, entries, dtype, p):
+    bits = _shifted(_splitmix(seed, entries), 32)
+    return (bits >= int((1 - float(p)) * 2.0**32)).to(dtype)
+
+
+def _uniform_numbers(seed, entries, dtype):
+    digits = 53 if dtype == torch.float64 else 24
+    return _shifted(_splitmix(seed, entries), 64 - digits).to(dtype) * 2.0**-digits
+
+
+def _normal_numbers(seed, entries, dtype):
+    n = len(entries)
+    bits = _splitmix(seed, entries[: (n + 1) // 2])
+    squared_radius, *angle = radius_and_angle(_shifted(bits, 32), bits & (2**32 - 1))
+    radius = _root(squared_radius.double()) * RADIUS_UNIT
+    pairs = torch.stack([radius * side.double() for side in angle], dim=1)
+    return pairs.to(dtype).reshape(-1)[:n]
+
+
+def _root(x: torch.Tensor) -> torch.Tensor:
+    """Return the square root, rounded to the nearest number; PyTorch's own, on a CPU, is not."""
+    return torch.sqrt(x) if x.is_cuda else torch.from_numpy(np.sqrt(x.numpy()))
+
+
+_NUMBERS: dict[type, Callable] = {
+    CoinFlips: _coins,
+    UniformNumbers: _uniform_numbers,
+    NormalNumbers: _normal_numbers,
+}
 
 
 @pytorch_funcify.register(Add)

@@ -10,6 +10,8 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
+from deeptutorial.compile.ops import box_muller, draws
+
 __all__ = ["cache_folder", "compiled", "inner", "sources_digest"]
 
 inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -20,8 +22,9 @@ inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sources_digest() -> str:
     """Return a digest of all files that go into compiled kernels."""
     here = Path(__file__).parent
+    elsewhere = (here.parent / "dispatch.py", Path(draws.__file__), Path(box_muller.__file__))
     digest = sha256()
-    for source in (*sorted(here.glob("*.py")), here.parent / "dispatch.py"):
+    for source in (*sorted(here.glob("*.py")), *elsewhere):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
+
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 
 __all__ = [
     "FUSE",
@@ -16,11 +18,11 @@ __all__ = [
     "add_to",
     "copy",
     "corrupt",
-    "flip",
     "hidden_error",
     "reconstruct",
     "sigmoid",
     "splitmix",
+    "threshold",
 ]
 
 # Fused multiply-add is welcome everywhere. Sums are reordered only where a reduction needs it, and
@@ -106,7 +108,7 @@ def _overload_log1p(e):
     return log1p
 
 
-@njit
+@inner
 def splitmix(seed, n):
     """The n-th number of SplitMix64 (see `deeptutorial.compile.ops.draws.flip_coins`)."""
     z = seed + n * GOLDEN
@@ -115,38 +117,30 @@ def splitmix(seed, n):
     return z ^ (z >> np.uint64(31))
 
 
-@njit
-def _threshold(probability):
+@inner
+def threshold(probability):
+    """Return how many of 2^32 numbers have this probability."""
     return np.uint64(probability * 4294967296.0)
 
 
-@njit(**OPTIONS)
-def flip(out, seed, tails):
-    """Fill a vector with zeros, of probability `tails`, and ones."""
-    threshold = _threshold(tails)
-    one, zero = out.dtype.type(1), out.dtype.type(0)
-    for i in range(len(out)):
-        out[i] = one if splitmix(seed, np.uint64(i + 1)) >> np.uint64(32) >= threshold else zero
-
-
-@njit(**OPTIONS)
+@inner(**OPTIONS)
 def corrupt(x, seed, first, masked, out):
     """Copy x, entries set to zero with probability `masked`, and count what is not zero.
 
     The coin of x's first entry is the one numbered `first`.
     """
-    threshold = _threshold(masked)
+    limit = threshold(masked)
     seed += np.uint64(first) * GOLDEN
     zero = x.dtype.type(0)
     count = 0
     for i in range(len(x)):
-        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= threshold else zero
+        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= limit else zero
         out[i] = kept
         count += kept != zero
     return count
 
 
-@njit
+@inner
 def copy(x, out):
     """Copy x, and count what is not zero."""
     zero = x.dtype.type(0)
@@ -157,7 +151,7 @@ def copy(x, out):
     return count
 
 
-@njit(**OPTIONS)
+@inner(**OPTIONS)
 def sigmoid(s, b, y):
     """Make y = sigmoid(s + b)."""
     one, zero = y.dtype.type(1), y.dtype.type(0)
@@ -167,7 +161,7 @@ def sigmoid(s, b, y):
         y[j] = (one if t >= zero else e) / (one + e)
 
 
-@njit(fastmath=REORDER, error_model="numpy", forceinline=True)
+@inner(fastmath=REORDER, error_model="numpy", forceinline=True)
 def reconstruct(a, x, b, scale):
     """Make scale (sigmoid(a + b) - x) of a; return the cross-entropy, summed over these pixels."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
@@ -181,7 +175,7 @@ def reconstruct(a, x, b, scale):
     return cost
 
 
-@njit(fastmath=FUSE, forceinline=True)
+@inner(fastmath=FUSE, forceinline=True)
 def hidden_error(s, y, d, b):
     """Make d = s y (1 - y), and add it to the bias b."""
     one = y.dtype.type(1)
@@ -191,14 +185,14 @@ def hidden_error(s, y, d, b):
         b[j] += d_j
 
 
-@njit
+@inner
 def add_to(a, b):
     """Add b to a."""
     for i in range(len(a)):
         a[i] += b[i]
 
 
-@njit(fastmath=REORDER, forceinline=True)
+@inner(fastmath=REORDER, forceinline=True)
 def zero_times(a):
     """The sum of 0 a: 0 where all is finite, NaN where not."""
     zero = a.dtype.type(0)
@@ -208,7 +202,7 @@ def zero_times(a):
     return total
 
 
-@njit
+@inner
 def count_nonzeros(a):
     count = np.int32(0)
     for i in range(len(a)):

@@ -1,4 +1,4 @@
-"""The size of a draw of coin flips is made known to JAX.
+"""The size of a draw is made known to JAX.
 
 Before::
 
@@ -20,26 +20,26 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.basic import MakeVector
 
-from deeptutorial.compile.ops.draws import CoinFlips
+from deeptutorial.compile.ops.draws import Draw
 
-__all__ = ["coin_flips_size"]
+__all__ = ["draw_size"]
 
 
-@node_rewriter([CoinFlips])
-def coin_flips_size(fgraph: FunctionGraph, node: Apply):
+@node_rewriter([Draw])
+def draw_size(fgraph: FunctionGraph, node: Apply):
     """Let the size be a tuple where it is put together from numbers."""
     from pytensor.link.jax.dispatch.shape import JAXShapeTuple  # needs JAX
 
-    state, size, p = node.inputs
+    state, size, *parameters = node.inputs
     if size.owner is None or not isinstance(size.owner.op, MakeVector):
         return False
-    return node.op(state, JAXShapeTuple()(*size.owner.inputs), p, return_list=True)
+    return node.op(state, JAXShapeTuple()(*size.owner.inputs), *parameters, return_list=True)
 
 
 # Where PyTensor does so.
 optdb.register(
-    "coin_flips_size",
-    dfs_rewriter(coin_flips_size),
+    "draw_size",
+    dfs_rewriter(draw_size),
     "deeptutorial",
     position=100,
 )
