@@ -100,10 +100,10 @@ def _put_down(node: Apply, arguments: list, variable, value, errors, order):
     if dtype not in ("float32", "float64") or _only_moves(node):
         return value
     limits = np.finfo(dtype)
-    value = np.where(np.abs(value) > limits.max, np.copysign(np.inf, value), value)
     terms = _magnitude_of_terms(node, arguments)
     if order and terms is not None and (terms > limits.max).any():
         value = _overflown(value, *_terms_of_each_sign(node, arguments), limits.max, ORDERS[order])
+    value = np.where(np.abs(value) > limits.max, np.copysign(np.inf, value), value)
     if errors is None:
         return value
     scale = np.abs(value) if terms is None else terms
@@ -179,7 +179,8 @@ def _overflown(value, positive, negative, largest, both):
     """Return what a sum becomes where its terms of one sign overflow by themselves, or of both."""
     is_over, is_under = positive > largest, negative > largest
     outcomes = [is_over & is_under, is_over & (both != -np.inf), is_under & (both != np.inf)]
-    return np.where(np.isnan(value), value, np.select(outcomes, [both, np.inf, -np.inf], value))
+    outcome = np.select(outcomes, [both, np.inf, -np.inf], value)
+    return np.where(np.isfinite(value), outcome, outcome + value)  # terms were infinite, or NaN
 
 
 # ---- scalar Ops on whole arrays

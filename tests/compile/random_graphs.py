@@ -41,6 +41,20 @@ N_MORE = 24
 """So many further runs before a difference counts: of very many entries, six errors may be small
 by chance in one."""
 
+# Shares beyond which a run of many functions says too little, and fails.
+MIN_COMPARED = 0.95
+"""Of the functions: others, PyTensor itself cannot compile or run (the maximum of nothing)."""
+MIN_CHANGED = 0.6
+"""Of the functions: the rewrites do something to them."""
+MAX_MOSTLY_UNDECIDED = 0.03
+"""Of the functions: more than half of their entries are undecided."""
+MAX_UNDECIDED = 0.02
+"""Of the entries."""
+MIN_SHARP = 0.85
+"""Of the entries: a thousandth of the largest would be found."""
+ENOUGH = 100
+"""Functions, for shares to mean something."""
+
 
 class PythonLinker(PerformLinker):
     """Run a graph that was rewritten for Numba in Python."""
@@ -378,6 +392,26 @@ class Tally:
         ]
         return "\n".join(f"{name:<32}{value:>10}" for name, value in rows)
 
+    def shortcomings(self) -> list[str]:
+        """Tell what is too rare for the run to say much, or too frequent; shares have limits."""
+        counts = self.counts
+        shares = {
+            "compared": (counts["compared"], counts["built"], MIN_COMPARED, 1),
+            "changed by the rewrites": (
+                counts["changed by the rewrites"], counts["built"], MIN_CHANGED, 1
+            ),
+            "mostly undecided": (
+                counts["mostly undecided"], counts["built"], 0, MAX_MOSTLY_UNDECIDED
+            ),
+            "entries undecided": (counts["undecided"], counts["entries"], 0, MAX_UNDECIDED),
+            "entries known to 0.1%": (counts["sharp"], counts["entries"], MIN_SHARP, 1),
+        }  # fmt: skip
+        return [
+            f"{name}: {part / max(whole, 1):.1%}, not {low:.1%} to {high:.1%}"
+            for name, (part, whole, low, high) in shares.items()
+            if not low <= part / max(whole, 1) <= high
+        ]
+
     def suspects(self) -> str:
         """Tell in which kinds of functions disagreements are the most frequent."""
         rates = {
@@ -390,7 +424,7 @@ class Tally:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare as many functions as asked for; return 1 if any disagreed."""
+    """Compare as many functions as asked for; return 1 if any disagreed, or too little was said."""
     options = _parser().parse_args(arguments)
     mode = rewritten_mode(*options.including, numba=options.numba)
     tally = Tally(options.seed)
@@ -419,7 +453,10 @@ def main(arguments: list[str] | None = None) -> int:
             "again, with its graph: python -m tests.compile.random_graphs "
             f"--seed {options.seed} --first {tally.wrong[0]} --count 1"
         )
-    return int(bool(tally.wrong))
+    shortcomings = tally.shortcomings() if options.count >= ENOUGH else []
+    if shortcomings:
+        print(f"this says too little: {'; '.join(shortcomings)}")
+    return int(bool(tally.wrong or shortcomings))
 
 
 def _parser() -> argparse.ArgumentParser:
