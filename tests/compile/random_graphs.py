@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import copy
 import gc
+import itertools
 import logging
 import sys
 import time
@@ -195,26 +196,27 @@ def _run(comparison: Comparison, rewritten: Function, plain: Function) -> None:
     """Run some steps of both functions, each from the same values of the shared variables."""
     training, returned = comparison.training, []
     for step in range(N_STEPS):
-        values = [_copied(v.get_value(borrow=True)) for v in _shared(plain)]
+        values = [_copied(value) for value in _values(plain)]
         for variable, value in zip(_shared(rewritten), values, strict=True):
             variable.set_value(_copied(value), borrow=True)
         given = training.arguments(step)
         try:
             with comparison.timed("plain"):
-                expected = [*plain(*training.arguments(step)), *_values_after(plain)]
+                expected = [*plain(*training.arguments(step)), *copy.deepcopy(_values(plain))]
         except Exception as error:  # an empty array has no maximum, for one
             comparison.not_compared = _told(error)
             return
         with comparison.timed("rewritten"):
             outputs = rewritten(*given)
-        got = [*outputs, *_values_after(rewritten)]
-        found = [
+        got = [*outputs, *copy.deepcopy(_values(rewritten))]
+        names = [f"output {i}" for i in range(len(outputs))]
+        names += [f"shared {i}" for i in range(len(got) - len(outputs))]
+        found = _in_one_place(names, [*outputs, *_values(rewritten)], given)
+        found += [
             f"it writes to input {i}"
             for i, (array, before) in enumerate(zip(given, training.arguments(step), strict=True))
             if not training.given[i].mutable and _memory(array) != _memory(before)
         ]
-        names = [f"output {i}" for i in range(len(outputs))]
-        names += [f"shared {i}" for i in range(len(got) - len(outputs))]
         inputs = [*training.arguments(step), *values]
         with comparison.timed("perturbed"):
             exact = _reference(plain, inputs)
@@ -242,8 +244,19 @@ def _shared(function: Function) -> list[SharedVariable]:
     return [variable for variable in variables if isinstance(variable, SharedVariable)]
 
 
-def _values_after(function: Function) -> list:
-    return [copy.deepcopy(variable.get_value(borrow=True)) for variable in _shared(function)]
+def _values(function: Function) -> list:
+    return [variable.get_value(borrow=True) for variable in _shared(function)]
+
+
+def _in_one_place(names: list[str], values: list, given: list[np.ndarray]) -> list[str]:
+    """Tell which results lie in each other's memory, or in an input's: one would change with it."""
+    arrays = [*zip(names, values, strict=True), *(("an input", array) for array in given)]
+    arrays = [(name, value) for name, value in arrays if isinstance(value, np.ndarray)]
+    return [
+        f"{name} and {other_name} lie in one place"
+        for (name, value), (other_name, other) in itertools.combinations(arrays, 2)
+        if name != "an input" and np.may_share_memory(value, other)
+    ]
 
 
 def _copied(value):

@@ -162,6 +162,17 @@ def test_a_rewrite_that_raises_is_found():
     assert any(problem.startswith("logged") for problem in problems_of(with_rewrite(broken)))
 
 
+def test_results_in_one_place_are_found():
+    around = np.zeros((4, 6))
+    found = random_graphs._in_one_place(
+        ["output 0", "shared 0", "shared 1"], [around[1:], np.zeros(3), around[:2]], [around[3]]
+    )
+    assert found == [
+        "output 0 and shared 1 lie in one place",
+        "output 0 and an input lie in one place",
+    ]
+
+
 def test_a_disagreement_is_told(capsys, monkeypatch):
     found = random_graphs.Comparison(random_graphs.draft(SEED, 7), ["output 0: it differs"])
     monkeypatch.setattr(random_graphs, "compare", lambda *_: found)
