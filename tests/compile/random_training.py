@@ -580,7 +580,7 @@ TREATMENTS = {
     "clipped from above": lambda gs, limit: [pt.minimum(g, limit) for g in gs],
     "finite only": lambda gs, _: [pt.switch(pt.isnan(g) | pt.isinf(g), 0, g) for g in gs],
     "no NaN": lambda gs, _: [pt.switch(pt.isnan(g), 0, g) for g in gs],
-    "equal to themselves": lambda gs, _: [pt.switch(pt.eq(g, g), g, 0) for g in gs],
+    "unequal to themselves": lambda gs, _: [pt.switch(pt.neq(g, g), 0, g) for g in gs],
     "in between": lambda gs, limit: [
         pt.switch(~((g > limit) | (g <= -limit)), g, limit) for g in gs
     ],
