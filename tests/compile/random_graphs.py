@@ -4,6 +4,8 @@
 step by step, beside the same graph without the rewrites. What may differ is the rounding, and by
 how much is estimated for each entry of each result (see `tests.compile.perturbed`). A table tells
 what was found; ``--first N --count 1`` builds function N of that seed again and prints its graph.
+A run of a hundred functions or more fails if they disagree, and if too many entries are undecided
+or known too badly for an agreement to mean much (`SHARES`).
 
 The rewrites are those of the Numba backend, those that work in place included. So that two thousand
 functions do not take a day to compile, the Ops run in Python; with ``--numba`` they are compiled.
@@ -42,17 +44,14 @@ N_MORE = 24
 """So many further runs before a difference counts: of very many entries, six errors may be small
 by chance in one."""
 
-# Shares beyond which a run of many functions says too little, and fails.
-MIN_COMPARED = 0.95
-"""Of the functions: others, PyTensor itself cannot compile or run (the maximum of nothing)."""
-MIN_CHANGED = 0.6
-"""Of the functions: the rewrites do something to them."""
-MAX_MOSTLY_UNDECIDED = 0.03
-"""Of the functions: more than half of their entries are undecided."""
-MAX_UNDECIDED = 0.02
-"""Of the entries."""
-MIN_SHARP = 0.85
-"""Of the entries: a thousandth of the largest would be found."""
+SHARES = {
+    "compared": ("built", 0.95, 1),
+    "changed by the rewrites": ("built", 0.6, 1),
+    "mostly undecided": ("built", 0, 0.03),
+    "entries undecided": ("entries", 0, 0.02),
+    "entries known to 0.1%": ("entries", 0.85, 1),
+}
+"""Of what, at least and at most: a run of many functions that is beyond says too little."""
 ENOUGH = 100
 """Functions, for shares to mean something."""
 
@@ -370,9 +369,9 @@ class Tally:
         self.counts["changed by the rewrites"] += comparison.is_changed
         self.counts["disagreed"] += is_wrong
         self.counts["entries"] += comparison.n_entries
-        self.counts["undecided"] += comparison.n_undecided
         self.counts["mostly undecided"] += 2 * comparison.n_undecided > comparison.n_entries
-        self.counts["sharp"] += comparison.n_sharp
+        self.counts["entries undecided"] += comparison.n_undecided
+        self.counts["entries known to 0.1%"] += comparison.n_sharp
         self.seconds.update(comparison.seconds)
         words = set(comparison.training.words)
         self.with_word.update(words)
@@ -381,48 +380,30 @@ class Tally:
             self.wrong_with_word.update(words)
 
     def table(self) -> str:
+        names = ("built", "compared", "agreed", "disagreed", "changed by the rewrites")
+        names += ("mostly undecided", "entries", "entries undecided", "entries known to 0.1%")
         rows = [("seed", self.seed)]
-        rows += [
-            (name, self.counts[name])
-            for name in (
-                "built",
-                "compared",
-                "agreed",
-                "changed by the rewrites",
-                "mostly undecided",
-                "disagreed",
-                "entries",
-                "undecided",
-            )
-        ]
-        entries = max(self.counts["entries"], 1)
-        rows.append(("entries undecided", f"{self.counts['undecided'] / entries:.2%}"))
-        rows.append(("entries known to 0.1%", f"{self.counts['sharp'] / entries:.1%}"))
+        rows += [(name, f"{self.counts[name]}{self._percent(name)}") for name in names]
         built = max(self.counts["built"], 1)
         rows += [
             (f"seconds a function, {name}", f"{seconds / built:.2f}")
             for name, seconds in self.seconds.items()
         ]
-        return "\n".join(f"{name:<32}{value:>10}" for name, value in rows)
+        return "\n".join(f"{name:<32}{value:>20}" for name, value in rows)
+
+    def _percent(self, name: str) -> str:
+        return f" ({self._share(name):.1%})" if name in SHARES else ""
+
+    def _share(self, name: str) -> float:
+        whole, _, _ = SHARES[name]
+        return self.counts[name] / max(self.counts[whole], 1)
 
     def shortcomings(self) -> list[str]:
-        """Tell what is too rare for the run to say much, or too frequent; shares have limits."""
-        counts = self.counts
-        shares = {
-            "compared": (counts["compared"], counts["built"], MIN_COMPARED, 1),
-            "changed by the rewrites": (
-                counts["changed by the rewrites"], counts["built"], MIN_CHANGED, 1
-            ),
-            "mostly undecided": (
-                counts["mostly undecided"], counts["built"], 0, MAX_MOSTLY_UNDECIDED
-            ),
-            "entries undecided": (counts["undecided"], counts["entries"], 0, MAX_UNDECIDED),
-            "entries known to 0.1%": (counts["sharp"], counts["entries"], MIN_SHARP, 1),
-        }  # fmt: skip
+        """Tell what is too rare or too frequent for the run to say much."""
         return [
-            f"{name}: {part / max(whole, 1):.1%}, not {low:.1%} to {high:.1%}"
-            for name, (part, whole, low, high) in shares.items()
-            if not low <= part / max(whole, 1) <= high
+            f"{name}: {self._share(name):.1%} of {whole}, not {low:.1%} to {high:.1%}"
+            for name, (whole, low, high) in SHARES.items()
+            if not low <= self._share(name) <= high
         ]
 
     def suspects(self) -> str:

@@ -184,23 +184,23 @@ def test_a_disagreement_is_told(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("name", "count"),
     [
-        ({"compared": 90}, "compared"),
-        ({"changed by the rewrites": 50}, "changed by the rewrites"),
-        ({"mostly undecided": 10}, "mostly undecided"),
-        ({"undecided": 50}, "undecided"),
-        ({"sharp": 600}, "known to 0.1%"),
+        ("compared", 90),
+        ("changed by the rewrites", 50),
+        ("mostly undecided", 10),
+        ("entries undecided", 50),
+        ("entries known to 0.1%", 600),
     ],
 )
-def test_a_run_that_says_too_little_is_told(counts, told):
+def test_a_run_that_says_too_little_is_told(name, count):
     tally = Tally(SEED)
-    tally.counts.update(
-        {"built": 100, "compared": 100, "changed by the rewrites": 80, "entries": 1000} | counts
-    )
-    tally.counts["sharp"] = counts.get("sharp", 990)
+    tally.counts.update({"built": 100, "compared": 100, "changed by the rewrites": 80})
+    tally.counts.update({"entries": 1000, "entries known to 0.1%": 990})
+    assert tally.shortcomings() == []
+    tally.counts[name] = count
     (shortcoming,) = tally.shortcomings()
-    assert told in shortcoming
+    assert shortcoming.startswith(name)
 
 
 # ---- how far rounding may carry
@@ -266,7 +266,7 @@ def kind(value):
     return str(value) if not np.isfinite(value) else "finite"
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_three_orders_make_of_a_product_what_all_orders_make(seed):
     rng = np.random.default_rng(seed)
     x, y = pt.fmatrices(2)
