@@ -850,8 +850,9 @@ def _regression(d: Draft):
 
 
 def _gated(d: Draft):
-    n, m = d.width(), d.width()
-    x = d.minibatch(n)
+    """Let two products come out of one layer, so that two come back to it."""
+    k, n, m = d.width(), d.width(), d.width()
+    x = d.layer(d.minibatch(k), k, n)
     a = d.product(x, d.weights(n, m)) * pt.sigmoid(d.product(x, d.weights(n, m)) + d.bias(m))
     return d.loss(a, d.input((d.n_examples, m)))
 
