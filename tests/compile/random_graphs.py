@@ -47,11 +47,13 @@ by chance in one."""
 SHARES = {
     "compared": ("built", 0.95, 1),
     "changed by the rewrites": ("built", 0.6, 1),
-    "mostly undecided": ("built", 0, 0.03),
-    "entries undecided": ("entries", 0, 0.02),
-    "entries known to 0.1%": ("entries", 0.85, 1),
+    "undecided of a function": ("compared", 0, 0.02),
+    "known to 0.1% of a function": ("compared", 0.85, 1),
 }
-"""Of what, at least and at most: a run of many functions that is beyond says too little."""
+"""Of what, at least and at most: a run of many functions that is beyond says too little.
+
+The last two are means, in which a function with a million entries counts as much as one with ten.
+"""
 ENOUGH = 100
 """Functions, for shares to mean something."""
 
@@ -210,7 +212,8 @@ def _run(comparison: Comparison, rewritten: Function, plain: Function) -> None:
         got = [*outputs, *copy.deepcopy(_values(rewritten))]
         names = [f"output {i}" for i in range(len(outputs))]
         names += [f"shared {i}" for i in range(len(got) - len(outputs))]
-        found = _in_one_place(names, [*outputs, *_values(rewritten)], given)
+        kept = [a for a, g in zip(given, training.given, strict=True) if not g.mutable]
+        found = _in_one_place(names, [*outputs, *_values(rewritten)], kept)
         found += [
             f"it writes to input {i}"
             for i, (array, before) in enumerate(zip(given, training.arguments(step), strict=True))
@@ -369,9 +372,10 @@ class Tally:
         self.counts["changed by the rewrites"] += comparison.is_changed
         self.counts["disagreed"] += is_wrong
         self.counts["entries"] += comparison.n_entries
-        self.counts["mostly undecided"] += 2 * comparison.n_undecided > comparison.n_entries
-        self.counts["entries undecided"] += comparison.n_undecided
-        self.counts["entries known to 0.1%"] += comparison.n_sharp
+        self.counts["undecided"] += comparison.n_undecided
+        n_entries = max(comparison.n_entries, 1)
+        self.counts["undecided of a function"] += comparison.n_undecided / n_entries
+        self.counts["known to 0.1% of a function"] += comparison.n_sharp / n_entries
         self.seconds.update(comparison.seconds)
         words = set(comparison.training.words)
         self.with_word.update(words)
@@ -381,18 +385,15 @@ class Tally:
 
     def table(self) -> str:
         names = ("built", "compared", "agreed", "disagreed", "changed by the rewrites")
-        names += ("mostly undecided", "entries", "entries undecided", "entries known to 0.1%")
         rows = [("seed", self.seed)]
-        rows += [(name, f"{self.counts[name]}{self._percent(name)}") for name in names]
+        rows += [(name, self.counts[name]) for name in (*names, "entries", "undecided")]
+        rows += [(f"share {name}", f"{self._share(name):.2%}") for name in SHARES]
         built = max(self.counts["built"], 1)
         rows += [
             (f"seconds a function, {name}", f"{seconds / built:.2f}")
             for name, seconds in self.seconds.items()
         ]
-        return "\n".join(f"{name:<32}{value:>20}" for name, value in rows)
-
-    def _percent(self, name: str) -> str:
-        return f" ({self._share(name):.1%})" if name in SHARES else ""
+        return "\n".join(f"{name:<36}{value:>12}" for name, value in rows)
 
     def _share(self, name: str) -> float:
         whole, _, _ = SHARES[name]
@@ -401,8 +402,8 @@ class Tally:
     def shortcomings(self) -> list[str]:
         """Tell what is too rare or too frequent for the run to say much."""
         return [
-            f"{name}: {self._share(name):.1%} of {whole}, not {low:.1%} to {high:.1%}"
-            for name, (whole, low, high) in SHARES.items()
+            f"{name}: {self._share(name):.1%}, not {low:.0%} to {high:.0%}"
+            for name, (_, low, high) in SHARES.items()
             if not low <= self._share(name) <= high
         ]
 

@@ -188,15 +188,14 @@ def test_a_disagreement_is_told(capsys, monkeypatch):
     [
         ("compared", 90),
         ("changed by the rewrites", 50),
-        ("mostly undecided", 10),
-        ("entries undecided", 50),
-        ("entries known to 0.1%", 600),
+        ("undecided of a function", 5),
+        ("known to 0.1% of a function", 60),
     ],
 )
 def test_a_run_that_says_too_little_is_told(name, count):
     tally = Tally(SEED)
     tally.counts.update({"built": 100, "compared": 100, "changed by the rewrites": 80})
-    tally.counts.update({"entries": 1000, "entries known to 0.1%": 990})
+    tally.counts.update({"undecided of a function": 0.5, "known to 0.1% of a function": 90})
     assert tally.shortcomings() == []
     tally.counts[name] = count
     (shortcoming,) = tally.shortcomings()
