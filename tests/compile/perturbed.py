@@ -56,21 +56,22 @@ def evaluate(
     errors : Generator, optional
         Make random errors of the size of the types' own.
     order : str, optional
-        One of `ORDERS`: terms that overflow are added in it, and products are not rounded before
-        they are added. Without, a sum overflows if its value is too large.
+        One of `ORDERS`: terms that overflow are added in it, and products overflow only when they
+        have been added. Without, a sum overflows if its value is too large.
     """
     values = dict(zip(graph.inputs, map(_widened, inputs), strict=True))
-    unrounded = {}
+    overflown = {}  # products as they were before they became infinite
     with np.errstate(all="ignore"):
         for node in graph.toposort():
-            known = values | unrounded if order and _adds(node) else values
+            known = values | overflown if order and _adds(node) else values
             arguments = [
                 _widened(v.data) if isinstance(v, Constant) else known[v] for v in node.inputs
             ]
             for variable, value in zip(node.outputs, _apply(node, arguments), strict=True):
-                if _multiplies(node):
-                    unrounded[variable] = value
-                values[variable] = _put_down(node, arguments, variable, value, errors, order)
+                put_down = _put_down(node, arguments, variable, value, errors, order)
+                values[variable] = put_down
+                if _multiplies(node) and (is_over := _is_too_large(value, variable.dtype)).any():
+                    overflown[variable] = np.where(is_over, value, put_down)
     return [_widened(v.data) if isinstance(v, Constant) else values[v] for v in graph.outputs]
 
 
@@ -103,7 +104,7 @@ def _put_down(node: Apply, arguments: list, variable, value, errors, order):
     terms = _magnitude_of_terms(node, arguments)
     if order and terms is not None and (terms > limits.max).any():
         value = _overflown(value, *_terms_of_each_sign(node, arguments), limits.max, ORDERS[order])
-    value = np.where(np.abs(value) > limits.max, np.copysign(np.inf, value), value)
+    value = np.where(_is_too_large(value, dtype), np.copysign(np.inf, value), value)
     if errors is None:
         return value
     scale = np.abs(value) if terms is None else terms
@@ -114,6 +115,12 @@ def _put_down(node: Apply, arguments: list, variable, value, errors, order):
     if terms is None:  # an exponential does not become negative
         wrong = np.where(wrong * value < 0, 0, wrong)
     return np.where(np.isfinite(value) & (scale > 0), wrong, value)
+
+
+def _is_too_large(value, dtype: str) -> np.ndarray:
+    if np.dtype(dtype).kind != "f":
+        return np.zeros(np.shape(value), bool)
+    return np.abs(value) > np.finfo(dtype).max
 
 
 def _only_moves(node: Apply) -> bool:

@@ -229,6 +229,15 @@ def test_a_cancellation_is_seen():
     assert 1e-5 < error < 1e-2
 
 
+@pytest.mark.parametrize("order", ["", *ORDERS])
+def test_the_error_of_a_product_is_carried_on_to_a_sum(order):
+    x, y = pt.fmatrices(2)
+    graph = pytensor.function([x, y], [pt.dot(x, y) + 1], mode=plain_mode()).maker.fgraph
+    inputs = [np.float32([[1000, -1000]]), np.float32([[1], [1]])]
+    runs = [evaluate(graph, inputs, np.random.default_rng(i), order)[0] for i in range(6)]
+    assert 1e-5 < np.max(np.abs(np.array(runs) - 1)) < 1e-2
+
+
 def test_what_overflows_in_float32_does():
     x = pt.fvector()
     exact, _ = spread(pt.exp(x), x, [80.0, 100.0])
