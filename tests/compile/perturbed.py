@@ -12,7 +12,8 @@ difference that may be found in it. An entry that is NaN or infinite in only som
 Where terms of a sum or product overflow, their order decides what the result is: 1e47 - 1e47 in
 float32 is NaN if the positive and the negative terms are summed up apart, and infinite, of either
 sign, in a chain of fused multiply-adds that begins with the one or the other. No order makes
-anything else of such terms, so the runs take these three (`ORDERS`) in turn.
+anything else of such terms but what they come to in float64, so the runs take these three
+(`ORDERS`) in turn.
 
 .. [1] D. S. Parker: Monte Carlo arithmetic: exploiting randomness in floating-point arithmetic.
    Technical report, UCLA, 1997.
