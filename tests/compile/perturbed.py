@@ -71,7 +71,9 @@ def evaluate(
             for variable, value in zip(node.outputs, _apply(node, arguments), strict=True):
                 put_down = _put_down(node, arguments, variable, value, errors, order)
                 values[variable] = put_down
-                if _multiplies(node) and (is_over := _is_too_large(value, variable.dtype)).any():
+                if _multiplies(node) and _is_too_large(value, variable.dtype).any():
+                    is_over = put_down == np.copysign(np.inf, value)  # and not by the order
+                    is_over &= _is_too_large(value, variable.dtype)
                     overflown[variable] = np.where(is_over, value, put_down)
     return [_widened(v.data) if isinstance(v, Constant) else values[v] for v in graph.outputs]
 

@@ -292,10 +292,12 @@ def test_three_orders_make_of_a_product_what_all_orders_make(seed):
         assert possible == found
 
 
-def test_an_overflow_that_depends_on_the_order_is_seen_behind_a_clip():
+@pytest.mark.parametrize("bias", [0, 1])
+def test_an_overflow_that_depends_on_the_order_is_seen_behind_a_clip(bias):
     x, y = pt.fmatrices(2)
-    graph = pytensor.function([x, y], [pt.clip(pt.dot(x, y), -5, 5)], mode=plain_mode())
-    a, b = np.float32([[1e21, 1e21, 1]]), np.float32([[1e26], [-1e26], [1]])
+    clipped = pt.clip(pt.dot(x, y) + bias, -5, 5)
+    graph = pytensor.function([x, y], [clipped], mode=plain_mode())
+    a, b = np.float32([[1e21, 3e21, 1]]), np.float32([[1e26], [-1e26], [1]])
     runs = [evaluate(graph.maker.fgraph, [a, b], order=order)[0] for order in ORDERS]
     np.testing.assert_array_equal(np.ravel(runs), [np.nan, 5, -5])
 
