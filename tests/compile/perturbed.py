@@ -9,6 +9,12 @@ down (Monte Carlo arithmetic [1]_). The spread of an entry over these runs is th
 difference that may be found in it. An entry that is NaN or infinite in only some of them
 (an overflow at the edge, a comparison that falls either way) is undecided, and says nothing.
 
+Where terms of a sum or product overflow, their order decides what the result is: 1e47 - 1e47 in
+float32 is NaN if the positive and the negative terms are summed up apart, and infinite, of either
+sign, in a chain of fused multiply-adds that begins with the one or the other. No order makes
+anything else of such terms but what they come to in float64, so the runs take these three
+(`ORDERS`) in turn.
+
 .. [1] D. S. Parker: Monte Carlo arithmetic: exploiting randomness in floating-point arithmetic.
    Technical report, UCLA, 1997.
 """
@@ -25,27 +31,50 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.utils import import_func_from_string
 
-__all__ = ["Vectorised", "evaluate", "has_no_function"]
+__all__ = ["ORDERS", "Vectorised", "evaluate", "has_no_function"]
 
 N_ULPS = 4
 """Size of the random errors; the exponential of a fast kernel may be off by more than a half."""
 
+ORDERS = {"apart": np.nan, "positive terms first": np.inf, "negative terms first": -np.inf}
+"""In which order terms are added, and what comes out where those of both signs overflow."""
+
 
 def evaluate(
-    graph: FunctionGraph, inputs: Sequence, errors: np.random.Generator | None = None
+    graph: FunctionGraph,
+    inputs: Sequence,
+    errors: np.random.Generator | None = None,
+    order: str = "",
 ) -> list:
-    """Run a graph in float64, whatever its types say; with random errors if a generator is given.
+    """Run a graph in float64, whatever its types say.
 
     Constants and inputs have the values that they have in the graph's own types.
+
+    Parameters
+    ----------
+    graph : FunctionGraph
+    inputs : sequence of arrays
+    errors : Generator, optional
+        Make random errors of the size of the types' own.
+    order : str, optional
+        One of `ORDERS`: terms that overflow are added in it, and products overflow only when they
+        have been added. Without, a sum overflows if its value is too large.
     """
     values = dict(zip(graph.inputs, map(_widened, inputs), strict=True))
+    overflown = {}  # products as they were before they became infinite
     with np.errstate(all="ignore"):
         for node in graph.toposort():
+            known = values | overflown if order and _adds(node) else values
             arguments = [
-                _widened(v.data) if isinstance(v, Constant) else values[v] for v in node.inputs
+                _widened(v.data) if isinstance(v, Constant) else known[v] for v in node.inputs
             ]
             for variable, value in zip(node.outputs, _apply(node, arguments), strict=True):
-                values[variable] = _put_down(node, arguments, variable, value, errors)
+                put_down = _put_down(node, arguments, variable, value, errors, order)
+                values[variable] = put_down
+                if _multiplies(node) and _is_too_large(value, variable.dtype).any():
+                    is_over = put_down == np.copysign(np.inf, value)  # and not by the order
+                    is_over &= _is_too_large(value, variable.dtype)
+                    overflown[variable] = np.where(is_over, value, put_down)
     return [_widened(v.data) if isinstance(v, Constant) else values[v] for v in graph.outputs]
 
 
@@ -69,24 +98,32 @@ def _wide(dtype: str) -> str:
     return "float64" if np.dtype(dtype).kind == "f" else dtype
 
 
-def _put_down(node: Apply, arguments: list, variable, value, errors):
+def _put_down(node: Apply, arguments: list, variable, value, errors, order):
     """Round as the type of the result would, or worse: overflow, underflow and a relative error."""
     dtype = getattr(variable, "dtype", None)
     if dtype not in ("float32", "float64") or _only_moves(node):
         return value
     limits = np.finfo(dtype)
-    value = np.where(np.abs(value) > limits.max, np.copysign(np.inf, value), value)
+    terms = _magnitude_of_terms(node, arguments)
+    if order and terms is not None and (terms > limits.max).any():
+        value = _overflown(value, *_terms_of_each_sign(node, arguments), limits.max, ORDERS[order])
+    value = np.where(_is_too_large(value, dtype), np.copysign(np.inf, value), value)
     if errors is None:
         return value
-    terms = _magnitude_of_terms(node, arguments)
     scale = np.abs(value) if terms is None else terms
-    noise = errors.uniform(-1, 1, value.shape)
+    # Never near 0: an error that is small in all runs by chance would not be reckoned with.
+    noise = errors.uniform(-0.5, 0.5, value.shape)
+    noise += np.copysign(0.5, noise)
     wrong = value + N_ULPS * (limits.eps / 2 * scale + limits.smallest_subnormal) * noise
     if terms is None:  # an exponential does not become negative
         wrong = np.where(wrong * value < 0, 0, wrong)
-    else:  # a sum may overflow on the way, depending on the order of its terms
-        wrong = np.where((terms > limits.max) & (noise > 0), np.nan, wrong)
     return np.where(np.isfinite(value) & (scale > 0), wrong, value)
+
+
+def _is_too_large(value, dtype: str) -> np.ndarray:
+    if np.dtype(dtype).kind != "f":
+        return np.zeros(np.shape(value), bool)
+    return np.abs(value) > np.finfo(dtype).max
 
 
 def _only_moves(node: Apply) -> bool:
@@ -117,9 +154,43 @@ def _magnitude_of_terms(node: Apply, arguments: list) -> np.ndarray | None:
         return np.sum(np.abs(arguments[0]), axis=node.op.axis)
     if isinstance(node.op, Dot):
         return np.dot(*(np.abs(argument) for argument in arguments))
-    if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Add | scalar.Sub):
+    if _adds(node):
         return sum(np.abs(np.asarray(argument, dtype="float64")) for argument in arguments)
     return None
+
+
+def _adds(node: Apply) -> bool:
+    return isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Add | scalar.Sub)
+
+
+def _multiplies(node: Apply) -> bool:
+    if isinstance(node.op, Elemwise):
+        return isinstance(node.op.scalar_op, scalar.Mul | scalar.Sqr)
+    return isinstance(node.op, Dot)
+
+
+def _terms_of_each_sign(node: Apply, arguments: list) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the positive terms of a sum come to, and the negative ones; of finite numbers."""
+    arguments = [np.asarray(a, dtype="float64") for a in arguments]
+    arguments = [np.where(np.isfinite(a), a, 0) for a in arguments]
+    above = [np.maximum(a, 0) for a in arguments]
+    below = [np.maximum(-a, 0) for a in arguments]
+    if isinstance(node.op, Sum):
+        return tuple(np.sum(part, axis=node.op.axis) for (part,) in (above, below))
+    if isinstance(node.op, Dot):
+        (a, b), (minus_a, minus_b) = above, below
+        return np.dot(a, b) + np.dot(minus_a, minus_b), np.dot(a, minus_b) + np.dot(minus_a, b)
+    if isinstance(node.op.scalar_op, scalar.Sub):
+        above[1], below[1] = below[1], above[1]
+    return sum(above), sum(below)
+
+
+def _overflown(value, positive, negative, largest, both):
+    """Return what a sum becomes where its terms of one sign overflow by themselves, or of both."""
+    is_over, is_under = positive > largest, negative > largest
+    outcomes = [is_over & is_under, is_over & (both != -np.inf), is_under & (both != np.inf)]
+    outcome = np.select(outcomes, [both, np.inf, -np.inf], value)
+    return np.where(np.isfinite(value), outcome, outcome + value)  # terms were infinite, or NaN
 
 
 # ---- scalar Ops on whole arrays

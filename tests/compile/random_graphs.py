@@ -4,6 +4,8 @@
 step by step, beside the same graph without the rewrites. What may differ is the rounding, and by
 how much is estimated for each entry of each result (see `tests.compile.perturbed`). A table tells
 what was found; ``--first N --count 1`` builds function N of that seed again and prints its graph.
+A run fails if functions disagree; one of hundreds also if too many entries are undecided
+or known too badly for an agreement to mean much (`SHARES`).
 
 The rewrites are those of the Numba backend, those that work in place included. So that two thousand
 functions do not take a day to compile, the Ops run in Python; with ``--numba`` they are compiled.
@@ -13,6 +15,7 @@ import argparse
 import contextlib
 import copy
 import gc
+import itertools
 import logging
 import sys
 import time
@@ -30,13 +33,29 @@ from pytensor.link.basic import PerformLinker
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.tensor.elemwise import Elemwise
 
-from tests.compile.perturbed import Vectorised, evaluate, has_no_function
+from tests.compile.perturbed import ORDERS, Vectorised, evaluate, has_no_function
 from tests.compile.random_training import Training, draft
 
 __all__ = ["Comparison", "compare", "plain_mode", "rewritten_mode"]
 
 N_STEPS = 2
 N_PERTURBED = 6
+N_MORE = 24
+"""So many further runs before a difference counts: of very many entries, six errors may be small
+by chance in one."""
+
+SHARES = {
+    "compared": ("built", 0.95, 1),
+    "changed by the rewrites": ("built", 0.6, 1),
+    "undecided of a function": ("compared", 0, 0.03),
+    "known to 0.1% of a function": ("compared", 0.85, 1),
+}
+"""Of what, at least and at most: a run of many functions that is beyond says too little.
+
+The last two are means, in which a function with a million entries counts as much as one with ten.
+"""
+ENOUGH = 300
+"""Functions, for shares to mean something."""
 
 
 class PythonLinker(PerformLinker):
@@ -87,6 +106,7 @@ class Comparison:
     functions: tuple[Function, ...] = ()
     is_changed: bool = False
     n_entries: int = 0
+    n_undecided: int = 0
     n_sharp: int = 0
     seconds: Counter = field(default_factory=Counter)
 
@@ -177,31 +197,41 @@ def _run(comparison: Comparison, rewritten: Function, plain: Function) -> None:
     """Run some steps of both functions, each from the same values of the shared variables."""
     training, returned = comparison.training, []
     for step in range(N_STEPS):
-        values = [copy.deepcopy(v.get_value(borrow=True)) for v in _shared(plain)]
+        values = [_copied(value) for value in _values(plain)]
         for variable, value in zip(_shared(rewritten), values, strict=True):
-            variable.set_value(copy.deepcopy(value), borrow=True)
+            variable.set_value(_copied(value), borrow=True)
         given = training.arguments(step)
         try:
             with comparison.timed("plain"):
-                expected = [*plain(*training.arguments(step)), *_values_after(plain)]
+                expected = [*plain(*training.arguments(step)), *copy.deepcopy(_values(plain))]
         except Exception as error:  # an empty array has no maximum, for one
             comparison.not_compared = _told(error)
             return
         with comparison.timed("rewritten"):
             outputs = rewritten(*given)
-        got = [*outputs, *_values_after(rewritten)]
-        with comparison.timed("perturbed"):
-            references = list(_references(plain, [*training.arguments(step), *values]))
-
-        found = [
+        got = [*outputs, *copy.deepcopy(_values(rewritten))]
+        names = [f"output {i}" for i in range(len(outputs))]
+        names += [f"shared {i}" for i in range(len(got) - len(outputs))]
+        kept = [a for a, g in zip(given, training.given, strict=True) if not g.mutable]
+        found = _in_one_place(names, [*outputs, *_values(rewritten)], kept)
+        found += [
             f"it writes to input {i}"
             for i, (array, before) in enumerate(zip(given, training.arguments(step), strict=True))
-            if not training.given[i].mutable and array.tobytes() != before.tobytes()
+            if not training.given[i].mutable and _memory(array) != _memory(before)
         ]
-        for i, results in enumerate(zip(got, expected, *references, strict=True)):
-            name = f"output {i}" if i < len(outputs) else f"shared {i - len(outputs)}"
-            problem = _difference(comparison, *results)
-            found += [f"{name}: {problem}"] if problem else []
+        inputs = [*training.arguments(step), *values]
+        with comparison.timed("perturbed"):
+            exact = _reference(plain, inputs)
+            perturbed = [_perturbed(plain, inputs, k) for k in range(N_PERTURBED)]
+        verdicts = [_judge(*r) for r in zip(got, expected, exact, *perturbed, strict=True)]
+        if any(verdict.problem for verdict in verdicts):
+            perturbed += [_perturbed(plain, inputs, N_PERTURBED + k) for k in range(N_MORE)]
+            verdicts = [_judge(*r) for r in zip(got, expected, exact, *perturbed, strict=True)]
+        for name, verdict in zip(names, verdicts, strict=True):
+            comparison.n_entries += verdict.n_entries
+            comparison.n_undecided += verdict.n_undecided
+            comparison.n_sharp += verdict.n_sharp
+            found += [f"{name}: {verdict.problem}"] if verdict.problem else []
         found += [
             "it writes to an earlier output"
             for array, before in returned
@@ -216,64 +246,100 @@ def _shared(function: Function) -> list[SharedVariable]:
     return [variable for variable in variables if isinstance(variable, SharedVariable)]
 
 
-def _values_after(function: Function) -> list:
-    return [copy.deepcopy(variable.get_value(borrow=True)) for variable in _shared(function)]
+def _values(function: Function) -> list:
+    return [variable.get_value(borrow=True) for variable in _shared(function)]
 
 
-def _references(plain: Function, inputs: list) -> Iterator[list]:
-    """Evaluate outputs and new shared values in float64: once exactly, then perturbed."""
+def _in_one_place(names: list[str], values: list, given: list[np.ndarray]) -> list[str]:
+    """Tell which results lie in each other's memory, or in an input's: one would change with it."""
+    arrays = [*zip(names, values, strict=True), *(("an input", array) for array in given)]
+    arrays = [(name, value) for name, value in arrays if isinstance(value, np.ndarray)]
+    return [
+        f"{name} and {other_name} lie in one place"
+        for (name, value), (other_name, other) in itertools.combinations(arrays, 2)
+        if name != "an input" and np.may_share_memory(value, other)
+    ]
+
+
+def _copied(value):
+    """Copy a shared variable's value, an array in the same memory layout."""
+    if not isinstance(value, np.ndarray) or not isinstance(value.base, np.ndarray):
+        return copy.deepcopy(value)
+    base = value.base.copy(order="K")
+    offset = value.ctypes.data - value.base.ctypes.data
+    return np.ndarray(value.shape, value.dtype, base.data, offset, value.strides)
+
+
+def _memory(array: np.ndarray) -> bytes:
+    """Return what is in an array, and around it."""
+    array = np.asarray(array)
+    return (array.base if isinstance(array.base, np.ndarray) else array).tobytes()
+
+
+def _perturbed(plain: Function, inputs: list, k: int) -> list:
+    return _reference(plain, inputs, np.random.default_rng(k), list(ORDERS)[k % len(ORDERS)])
+
+
+def _reference(plain: Function, inputs: list, *how) -> list:
+    """Return outputs and new shared values as `evaluate` has them."""
     graph = plain.maker.fgraph
     n_outputs = len(graph.outputs) - len(graph.update_mapping)
+    results, after = evaluate(graph, inputs, *how), list(inputs)
+    for output, place in graph.update_mapping.items():
+        after[place] = results[output]
     is_shared = [isinstance(given.variable, SharedVariable) for given in plain.maker.inputs]
-    for errors in (None, *map(np.random.default_rng, range(N_PERTURBED))):
-        results = evaluate(graph, inputs, errors)
-        after = list(inputs)
-        for output, place in graph.update_mapping.items():
-            after[place] = results[output]
-        yield results[:n_outputs] + [v for v, own in zip(after, is_shared, strict=True) if own]
+    return results[:n_outputs] + [v for v, own in zip(after, is_shared, strict=True) if own]
 
 
-def _difference(comparison: Comparison, got, plain, exact, *perturbed) -> str:
-    """Tell how a result differs from what it may be; nothing if it does not."""
+@dataclass
+class Verdict:
+    """What a result is found to be: how it differs from what it may be, and what that says."""
+
+    problem: str = ""
+    n_entries: int = 0
+    n_undecided: int = 0
+    n_sharp: int = 0
+
+
+def _judge(got, plain, exact, *perturbed) -> Verdict:
+    """Compare a result with what it may be.
+
+    An entry is undecided where the references are not all finite, all NaN or all the same infinity;
+    it is sharp where a thousandth of the largest entry would be found.
+    """
     if isinstance(plain, np.random.Generator):
         is_same = got.bit_generator.state == plain.bit_generator.state
-        return "" if is_same else "another state"
+        return Verdict("" if is_same else "another state")
     got, plain = np.asarray(got), np.asarray(plain)
     if (got.dtype, got.shape) != (plain.dtype, plain.shape):
-        return f"{got.dtype} {got.shape} instead of {plain.dtype} {plain.shape}"
+        return Verdict(f"{got.dtype} {got.shape} instead of {plain.dtype} {plain.shape}")
     if plain.dtype.kind != "f":
         is_same = np.array_equal(got, plain)
-        return "" if is_same else f"{np.sum(got != plain)} other integers"
+        return Verdict("" if is_same else f"{np.sum(got != plain)} other integers")
 
     with np.errstate(all="ignore"):
-        references = np.array([plain, exact, *perturbed], dtype="float64")
-        kind = _kind(references)
-        is_decided = (kind == kind[0]).all(axis=0)
+        kinds = np.array([_kind(np.asarray(reference)) for reference in (plain, exact, *perturbed)])
+        kind, is_decided = kinds[0], (kinds == kinds[0]).all(axis=0)
         limits = np.finfo(plain.dtype)
-        spread = np.abs(references[2:] - exact).max(axis=0)
-        # Six runs may by chance agree on one entry of very many: none need be known better, for
-        # its size, than the array's entries are for the most part.
-        relative = (spread / np.abs(exact))[(exact != 0) & np.isfinite(exact)]
-        if relative.size:
-            spread = np.maximum(spread, np.nanmedian(relative) * np.abs(exact))
-        tolerance = 8 * spread + 4 * np.abs(references[0] - exact)
+        spread = np.max([np.abs(reference - exact) for reference in perturbed], axis=0)
+        tolerance = 8 * spread + 4 * np.abs(plain.astype("float64") - exact)
         tolerance += 8 * (limits.eps * np.abs(exact) + limits.smallest_subnormal)
-        is_wrong = np.where(
-            (kind[0] == FINITE) & (_kind(got) == FINITE),
+        is_wrong = is_decided & np.where(
+            (kind == FINITE) & (_kind(got) == FINITE),
             np.abs(got.astype("float64") - exact) > tolerance,
-            _kind(got) != kind[0],
+            _kind(got) != kind,
         )
-        is_wrong &= is_decided
-        comparison.n_entries += got.size
-        is_sharp = (kind[0] != FINITE) | (tolerance <= 1e-3 * np.abs(exact).max(initial=0))
-        comparison.n_sharp += int(np.sum(is_decided & is_sharp))
-    if not is_wrong.any():
-        return ""
-    worst = tuple(int(indices[0]) for indices in np.nonzero(is_wrong)) if got.ndim else ()
-    return (
-        f"{is_wrong.sum()} of {got.size} entries differ; first at {worst}: {got[worst]:.9g} "
-        f"instead of {plain[worst]:.9g} (in float64 {exact[worst]:.9g}, +- {tolerance[worst]:.2g})"
-    )
+        largest = np.abs(exact[np.isfinite(exact)]).max(initial=0)
+        is_sharp = is_decided & ((kind != FINITE) | (tolerance <= 1e-3 * largest))
+    verdict = Verdict("", got.size, int(np.sum(~is_decided)), int(np.sum(is_sharp)))
+    if is_wrong.any():
+        worst = tuple(int(indices[0]) for indices in np.nonzero(is_wrong)) if got.ndim else ()
+        verdict.problem = (
+            f"{is_wrong.sum()} of {got.size} entries differ; first at {worst}: {got[worst]:.9g} "
+            f"instead of {plain[worst]:.9g} (in float64 {exact[worst]:.9g}, "
+            f"+- {tolerance[worst]:.2g})"
+        )
+    return verdict
 
 
 FINITE = 0
@@ -306,7 +372,10 @@ class Tally:
         self.counts["changed by the rewrites"] += comparison.is_changed
         self.counts["disagreed"] += is_wrong
         self.counts["entries"] += comparison.n_entries
-        self.counts["sharp"] += comparison.n_sharp
+        self.counts["undecided"] += comparison.n_undecided
+        n_entries = max(comparison.n_entries, 1)
+        self.counts["undecided of a function"] += comparison.n_undecided / n_entries
+        self.counts["known to 0.1% of a function"] += comparison.n_sharp / n_entries
         self.seconds.update(comparison.seconds)
         words = set(comparison.training.words)
         self.with_word.update(words)
@@ -315,19 +384,28 @@ class Tally:
             self.wrong_with_word.update(words)
 
     def table(self) -> str:
+        names = ("built", "compared", "agreed", "disagreed", "changed by the rewrites")
         rows = [("seed", self.seed)]
-        rows += [
-            (name, self.counts[name])
-            for name in ("built", "compared", "agreed", "changed by the rewrites", "disagreed")
-        ]
-        share = self.counts["sharp"] / max(self.counts["entries"], 1)
-        rows.append(("entries known to 0.1%", f"{share:.1%}"))
+        rows += [(name, self.counts[name]) for name in (*names, "entries", "undecided")]
+        rows += [(f"share {name}", f"{self._share(name):.2%}") for name in SHARES]
         built = max(self.counts["built"], 1)
         rows += [
             (f"seconds a function, {name}", f"{seconds / built:.2f}")
             for name, seconds in self.seconds.items()
         ]
-        return "\n".join(f"{name:<32}{value:>10}" for name, value in rows)
+        return "\n".join(f"{name:<36}{value:>12}" for name, value in rows)
+
+    def _share(self, name: str) -> float:
+        whole, _, _ = SHARES[name]
+        return self.counts[name] / max(self.counts[whole], 1)
+
+    def shortcomings(self) -> list[str]:
+        """Tell what is too rare or too frequent for the run to say much."""
+        return [
+            f"{name}: {self._share(name):.1%}, not {low:.0%} to {high:.0%}"
+            for name, (_, low, high) in SHARES.items()
+            if not low <= self._share(name) <= high
+        ]
 
     def suspects(self) -> str:
         """Tell in which kinds of functions disagreements are the most frequent."""
@@ -341,7 +419,7 @@ class Tally:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare as many functions as asked for; return 1 if any disagreed."""
+    """Compare as many functions as asked for; return 1 if any disagreed, or too little was said."""
     options = _parser().parse_args(arguments)
     mode = rewritten_mode(*options.including, numba=options.numba)
     tally = Tally(options.seed)
@@ -370,7 +448,10 @@ def main(arguments: list[str] | None = None) -> int:
             "again, with its graph: python -m tests.compile.random_graphs "
             f"--seed {options.seed} --first {tally.wrong[0]} --count 1"
         )
-    return int(bool(tally.wrong))
+    shortcomings = tally.shortcomings() if options.count >= ENOUGH else []
+    if shortcomings:
+        print(f"this says too little: {'; '.join(shortcomings)}")
+    return int(bool(tally.wrong or shortcomings))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ __all__ = ["Training", "draft"]
 _FLOATS = ("float32", "float64")
 BATCHES = (0, 1, 1, 2, 3, 5, 7, 10, 13, 17, 20, 20, 20, 31, 32, 33, 64, 100, 130)
 BIASES = ("row", "scalar", "none")
-WIDTHS = (1, 2, 3, 5, 7, 10, 13, 16, 17, 20, 31, 33, 48, 64, 97, 100, 130)
+WIDTHS = (1, 2, 3, 5, 7, 10, 13, 16, 17, 20, 31, 33, 48, 64, 97, 100, 130, 150, 200, 260)
 
 
 @dataclass
@@ -128,12 +128,13 @@ class Draft:
         return variable
 
     def shared(self, value: np.ndarray, static: tuple | None = None) -> SharedVariable:
-        """Make a shared variable; now and then in Fortran order, or of a fixed shape."""
+        """Make a shared variable; now and then in another layout, or of a fixed shape."""
         if static is None and self.flip(0.1):
             static = value.shape
         variable = pytensor.shared(value, shape=static)
-        if self.flip(0.1):
-            variable.set_value(value.copy(order="F"), borrow=True)
+        if self.flip(0.15):
+            layout = LAYOUTS[self.one_of(("Fortran", "strided", "reversed", "cut out"))]
+            variable.set_value(layout(value), borrow=True)
         return variable
 
     def like(self, param: SharedVariable) -> SharedVariable:
@@ -214,6 +215,10 @@ class Draft:
 
     # ---- parts of models
 
+    def dropped(self, y: TensorVariable, n: int) -> TensorVariable:
+        """Make noise in hidden units, now and then."""
+        return self.noisy(y, n) if self.flip(0.12) else y
+
     def noisy(self, x: TensorVariable, n: int) -> TensorVariable:
         B, floatX = self.n_examples, self.floatX
         ways = {
@@ -221,6 +226,13 @@ class Draft:
             "given mask": lambda: x * self.input((B, n), "binary"),
             "given booleans": lambda: x * self.input((B, n), "binary", "bool"),
             "given noise": lambda: x + self.input((B, n), "normal"),
+            "hardly anything": lambda: x * self.input((B, n), "rare", "int8"),
+            "integers": lambda: x * (2 * self.input((B, n), "binary", "int16") - 1),
+            "salt and pepper": lambda: pt.switch(
+                pt.neq(self.input((B, n), "bytes", "uint8") % 4, 0),
+                x,
+                self.input((B, n), "binary", "int8"),
+            ),
             "compared": lambda: x * pt.cast(self.input((B, n), "unit") > 0.3, floatX),
             "chosen": lambda: pt.switch(self.input((B, n), "unit") > 0.3, x, 0),
             "coin flips": lambda: x * self.stream().binomial(x.shape, p=0.7, dtype=floatX),
@@ -238,7 +250,8 @@ class Draft:
         return self.hidden[-1]
 
     def layer(self, x: TensorVariable, n_in: int, n_out: int) -> TensorVariable:
-        return self.activate(self.product(x, self.weights(n_in, n_out)) + self.bias(n_out))
+        y = self.activate(self.product(x, self.weights(n_in, n_out)) + self.bias(n_out))
+        return self.dropped(y, n_out)
 
     def loss(self, a: TensorVariable, target: TensorVariable) -> TensorVariable:
         """Return what each output unit costs."""
@@ -406,6 +419,8 @@ def _values(rng: np.random.Generator, shape: tuple, kind: str, dtype: str) -> np
         values = rng.random(shape)
     elif kind == "binary":
         values = rng.integers(2, size=shape)
+    elif kind == "rare":
+        values = rng.random(shape) < 0.15
     elif kind == "bytes":
         values = rng.integers(256, size=shape)
     elif kind in ("NaN", "infinite"):
@@ -436,6 +451,18 @@ def _strided(array: np.ndarray) -> np.ndarray:
     return view
 
 
+def _cut_out(array: np.ndarray) -> np.ndarray:
+    around = np.full([n + 5 for n in array.shape], 77, array.dtype)
+    view = around[(..., *[slice(2, -3)] * array.ndim)]
+    view[...] = array
+    return view
+
+
+def _repeated(array: np.ndarray) -> np.ndarray:
+    """Return the first row as often as there are rows, all in one place."""
+    return np.broadcast_to(array[:1], array.shape) if array.ndim and array.size else array
+
+
 def _reversed(array: np.ndarray) -> np.ndarray:
     backwards = (..., *[slice(None, None, -1)] * array.ndim)
     return array[backwards].copy()[backwards]
@@ -451,6 +478,8 @@ LAYOUTS = {
     "Fortran": lambda array: array.copy(order="F"),
     "strided": _strided,
     "reversed": _reversed,
+    "cut out": _cut_out,
+    "repeated": _repeated,
     "read-only": _read_only,
 }
 
@@ -472,6 +501,9 @@ ACTIVATIONS = {
     "swish": lambda a: a * pt.sigmoid(a),
     "elu": lambda a: pt.switch(a > 0, a, pt.expm1(a)),
     "absolute": abs,
+    "softsign": lambda a: a / (1 + abs(a)),
+    "peak": lambda a: 1 / (1 + pt.sqr(a)),
+    "power": lambda a: pt.sign(a) * abs(a) ** 0.7,
     "sine": pt.sin,
     "cosine": pt.cos,
     "logarithm": lambda a: pt.log1p(abs(a)),
@@ -501,6 +533,8 @@ LOSSES = {
     "hinge": lambda a, t: pt.maximum(0, 1 - (2 * t - 1) * a),
     "squared hinge": lambda a, t: pt.sqr(pt.maximum(0, 1 - (2 * t - 1) * a)),
     "Cauchy": lambda a, t: pt.log1p(pt.sqr(a - t)),
+    "power of error": lambda a, t: abs(a - t) ** 1.5,
+    "wrong signs": lambda a, t: pt.switch(pt.xor(a > 0, t > 0.5), abs(a), 0),
     "Poisson": lambda a, t: pt.exp(pt.clip(a, -10, 10)) - t * a,
     "linear": lambda a, t: a * t,
 }
@@ -546,6 +580,10 @@ TREATMENTS = {
     "clipped from above": lambda gs, limit: [pt.minimum(g, limit) for g in gs],
     "finite only": lambda gs, _: [pt.switch(pt.isnan(g) | pt.isinf(g), 0, g) for g in gs],
     "no NaN": lambda gs, _: [pt.switch(pt.isnan(g), 0, g) for g in gs],
+    "unequal to themselves": lambda gs, _: [pt.switch(pt.neq(g, g), 0, g) for g in gs],
+    "in between": lambda gs, limit: [
+        pt.switch(~((g > limit) | (g <= -limit)), g, limit) for g in gs
+    ],
     "by their norm": _by_norm,
     "each by its norm": lambda gs, _: [g / (pt.sqrt(pt.sum(pt.sqr(g))) + 1e-6) for g in gs],
     "centred": lambda gs, _: [g - g.mean() for g in gs],
@@ -608,6 +646,12 @@ def _rmsprop(draft, p, g, rate):
     return [(s, mean)], p - rate * g / (pt.sqrt(mean) + 1e-6)
 
 
+def _by_a_root(draft, p, g, rate):
+    s = draft.like(p)
+    mean = 0.9 * s + 0.1 * pt.sqr(g)
+    return [(s, mean)], p - rate * g / (mean + 1e-6) ** 0.3
+
+
 def _adadelta(draft, p, g, rate):
     s, d = draft.like(p), draft.like(p)
     mean = 0.95 * s + 0.05 * pt.sqr(g)
@@ -646,6 +690,7 @@ OPTIMISERS = {
     "delayed": _delayed,
     "AdaGrad": _adagrad,
     "RMSProp": _rmsprop,
+    "another root": _by_a_root,
     "AdaDelta": _adadelta,
     "Adam": _adam,
     "AdamW": lambda draft, p, g, rate: _adam(draft, p, g, rate, decay=0.01),
@@ -661,7 +706,7 @@ OPTIMISERS = {
 def _tied(d: Draft):
     n, m = d.width(), d.width()
     x, W = d.minibatch(n), d.weights(n, m)
-    y = d.activate(d.product(d.noisy(x, n), W) + d.bias(m))
+    y = d.dropped(d.activate(d.product(d.noisy(x, n), W) + d.bias(m)), m)
     return d.loss(d.product(y, W.T) + d.bias(n), x)
 
 
@@ -674,6 +719,21 @@ def _tutorial(d: Draft):
     d.hidden.append(pt.sigmoid(pt.dot(d.noisy(x, n), W) + b))
     z = pt.sigmoid(pt.dot(d.hidden[0], W.T) + c)
     return -pt.sum(x * pt.log(z) + (1 - x) * pt.log(1 - z), axis=1)
+
+
+def _contractive(d: Draft):
+    """Write a contractive autoencoder as the tutorial does, with an array of three axes."""
+    n, m = min(d.width(), 64), min(d.width(), 64)
+    x, W = d.minibatch(n), d.weights(n, m)
+    y = pt.sigmoid(d.product(x, W) + d.bias(m))
+    d.hidden.append(y)
+    slope, shape = y * (1 - y), (d.n_examples, 1, m)
+    slope = pt.reshape(slope, shape) if d.flip(0.5) else slope[:, None, :]
+    jacobian = slope * (pt.reshape(W, (1, n, m)) if d.flip(0.5) else W[None])
+    size = (
+        pt.sum(jacobian**2, axis=(1, 2)) if d.flip(0.5) else pt.sum(jacobian**2) / max(d.n_rows, 1)
+    )
+    return d.loss(d.product(y, W.T) + d.bias(n), x).sum(axis=1) + 0.1 * size
 
 
 def _library_dA(d: Draft):
@@ -790,8 +850,9 @@ def _regression(d: Draft):
 
 
 def _gated(d: Draft):
-    n, m = d.width(), d.width()
-    x = d.minibatch(n)
+    """Let two products come out of one layer, so that two come back to it."""
+    k, n, m = d.width(), d.width(), d.width()
+    x = d.layer(d.minibatch(k), k, n)
     a = d.product(x, d.weights(n, m)) * pt.sigmoid(d.product(x, d.weights(n, m)) + d.bias(m))
     return d.loss(a, d.input((d.n_examples, m)))
 
@@ -857,6 +918,7 @@ def _products_only(d: Draft):
 MODELS = {
     "tied": _tied,
     "tutorial's": _tutorial,
+    "contractive": _contractive,
     "the library's dA": _library_dA,
     "the library's network": _library_network,
     "untied": _untied,

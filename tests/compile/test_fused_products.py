@@ -306,6 +306,19 @@ def test_another_variable_that_takes_the_old_weights_gets_the_old_ones():
     np.testing.assert_array_equal(old.get_value(), before)
 
 
+@pytest.mark.parametrize("mode", [quick_mode(), predefined_modes["NUMBA"]])
+def test_weights_that_must_not_be_written_to_are_not(mode):
+    """Weights that somebody still has, a file mapped into memory say."""
+    net = Perceptron(mode=mode)
+    kept = net.W.get_value()
+    kept.flags.writeable = False
+    net.W.set_value(kept, borrow=True)
+    before = kept.copy()
+    net.function(*net.batch)
+    np.testing.assert_array_equal(kept, before)
+    assert not np.array_equal(net.W.get_value(), before)
+
+
 def test_a_sum_of_what_was_float64():
     """Of numbers that are cast: they are summed up in the type that they are cast to."""
 

@@ -18,10 +18,11 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot
 
 from tests.compile import random_graphs
-from tests.compile.perturbed import evaluate
-from tests.compile.random_graphs import compare, plain_mode, rewritten_mode
+from tests.compile.perturbed import ORDERS, evaluate
+from tests.compile.random_graphs import Tally, compare, plain_mode, rewritten_mode
 
 SEED = 1
+N_FUNCTIONS = 40
 # PyTensor inverts truths so, where it runs in Python; Python 3.12 and newer do not like it.
 pytestmark = pytest.mark.filterwarnings("ignore:Bitwise inversion:DeprecationWarning")
 
@@ -31,10 +32,22 @@ def mode():
     return rewritten_mode()
 
 
-@pytest.mark.parametrize("number", range(40))
-def test_functions_agree(mode, number):
+@pytest.fixture(scope="module")
+def tally():
+    return Tally(SEED)
+
+
+@pytest.mark.parametrize("number", range(N_FUNCTIONS))
+def test_functions_agree(mode, tally, number):
     comparison = compare(SEED, number, mode)
+    tally.add(number, comparison)
     assert comparison.problems == []
+
+
+def test_most_of_it_was_compared(tally):
+    if tally.counts["built"] < N_FUNCTIONS:
+        pytest.skip("this is about all functions")
+    assert tally.shortcomings() == []
 
 
 def test_a_function_can_be_built_again(mode):
@@ -149,6 +162,17 @@ def test_a_rewrite_that_raises_is_found():
     assert any(problem.startswith("logged") for problem in problems_of(with_rewrite(broken)))
 
 
+def test_results_in_one_place_are_found():
+    around = np.zeros((4, 6))
+    found = random_graphs._in_one_place(
+        ["output 0", "shared 0", "shared 1"], [around[1:], np.zeros(3), around[:2]], [around[3]]
+    )
+    assert found == [
+        "output 0 and shared 1 lie in one place",
+        "output 0 and an input lie in one place",
+    ]
+
+
 def test_a_disagreement_is_told(capsys, monkeypatch):
     found = random_graphs.Comparison(random_graphs.draft(SEED, 7), ["output 0: it differs"])
     monkeypatch.setattr(random_graphs, "compare", lambda *_: found)
@@ -157,6 +181,25 @@ def test_a_disagreement_is_told(capsys, monkeypatch):
     assert "output 0: it differs" in told
     assert "disagreed: 7, 8" in told
     assert "--seed 1 --first 7 --count 1" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("compared", 90),
+        ("changed by the rewrites", 50),
+        ("undecided of a function", 5),
+        ("known to 0.1% of a function", 60),
+    ],
+)
+def test_a_run_that_says_too_little_is_told(name, count):
+    tally = Tally(SEED)
+    tally.counts.update({"built": 100, "compared": 100, "changed by the rewrites": 80})
+    tally.counts.update({"undecided of a function": 0.5, "known to 0.1% of a function": 90})
+    assert tally.shortcomings() == []
+    tally.counts[name] = count
+    (shortcoming,) = tally.shortcomings()
+    assert shortcoming.startswith(name)
 
 
 # ---- how far rounding may carry
@@ -186,7 +229,85 @@ def test_a_cancellation_is_seen():
     assert 1e-5 < error < 1e-2
 
 
+@pytest.mark.parametrize("order", ["", *ORDERS])
+def test_the_error_of_a_product_is_carried_on_to_a_sum(order):
+    x, y = pt.fmatrices(2)
+    graph = pytensor.function([x, y], [pt.dot(x, y) + 1], mode=plain_mode()).maker.fgraph
+    inputs = [np.float32([[1000, -1000]]), np.float32([[1], [1]])]
+    runs = [evaluate(graph, inputs, np.random.default_rng(i), order)[0] for i in range(6)]
+    assert 1e-5 < np.max(np.abs(np.array(runs) - 1)) < 1e-2
+
+
 def test_what_overflows_in_float32_does():
     x = pt.fvector()
     exact, _ = spread(pt.exp(x), x, [80.0, 100.0])
     np.testing.assert_array_equal(np.isinf(exact), [False, True])
+
+
+# ---- terms that overflow
+
+
+def kinds_of_all_orders(terms):
+    """Return what a sum in float32 can be: -inf, inf, NaN, or 0 for any finite number.
+
+    In every order: as a chain that rounds each sum once or each term too, or as two such chains.
+    """
+    found = set()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for order in itertools.permutations(terms):
+            for cut in range(len(order)):
+                for terms_are_rounded in (False, True):
+                    parts = [chain(part, terms_are_rounded) for part in (order[:cut], order[cut:])]
+                    found.add(kind(np.float32(parts[0] + parts[1])))
+    return found
+
+
+def chain(terms, terms_are_rounded):
+    total = np.float32(0)
+    for term in terms:
+        term = np.float64(np.float32(term)) if terms_are_rounded else term
+        total = np.float32(np.float64(total) + term)
+    return total
+
+
+def kind(value):
+    return str(value) if not np.isfinite(value) else "finite"
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_three_orders_make_of_a_product_what_all_orders_make(seed):
+    rng = np.random.default_rng(seed)
+    x, y = pt.fmatrices(2)
+    graph = pytensor.function([x, y], [pt.dot(x, y)], mode=plain_mode()).maker.fgraph
+    a, b = (
+        (rng.choice([-1, 1], 4) * 10 ** rng.uniform(17, 20.5, 4)).astype("float32")
+        for _ in range(2)
+    )
+    a[rng.random(4) < 0.1] = rng.choice([np.nan, np.inf, -np.inf])
+    runs = [evaluate(graph, [a[None], b[:, None]], order=order)[0] for order in ("", *ORDERS)]
+    possible = kinds_of_all_orders(a.astype("float64") * b.astype("float64"))
+    found = {kind(run.item()) for run in runs}
+    assert possible <= found
+    if np.isfinite(a).all():
+        assert possible == found
+
+
+@pytest.mark.parametrize("bias", [0, 1])
+def test_an_overflow_that_depends_on_the_order_is_seen_behind_a_clip(bias):
+    x, y = pt.fmatrices(2)
+    clipped = pt.clip(pt.dot(x, y) + bias, -5, 5)
+    graph = pytensor.function([x, y], [clipped], mode=plain_mode())
+    a, b = np.float32([[1e21, 3e21, 1]]), np.float32([[1e26], [-1e26], [1]])
+    runs = [evaluate(graph.maker.fgraph, [a, b], order=order)[0] for order in ORDERS]
+    np.testing.assert_array_equal(np.ravel(runs), [np.nan, 5, -5])
+
+
+def test_a_product_that_is_added_unrounded_does_not_overflow_by_itself():
+    x = pt.fvector()
+    graph = pytensor.function([x], [x[:1] * x[:1] - x[1:] * x[1:]], mode=plain_mode())
+    runs = [
+        evaluate(graph.maker.fgraph, [np.float32([3e19, 2.9e19])], order=order)[0]
+        for order in ORDERS
+    ]
+    assert np.isnan(runs[0])
+    np.testing.assert_array_equal(np.ravel(runs[1:]), [np.inf, -np.inf])

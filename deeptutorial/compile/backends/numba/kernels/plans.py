@@ -40,7 +40,7 @@ def run_in_python(op: FusedProducts, inputs: list[np.ndarray]) -> list[np.ndarra
     inputs = [_by_rows(v) for v in inputs]
     shapes = op.output_shapes(*op.shape([v.shape for v in inputs]))
     outputs = [
-        inputs[first + places[k]] if k in places else np.empty(shape, output_type.dtype)
+        _writeable(inputs[first + places[k]]) if k in places else np.empty(shape, output_type.dtype)
         for k, (shape, output_type) in enumerate(zip(shapes, op.output_types, strict=True))
     ]
     table = np.array([_described(v) for v in (*inputs, *outputs)], np.int64)
@@ -56,6 +56,10 @@ def _by_rows(array: np.ndarray) -> np.ndarray:
     if array.ndim == 0 or (array.strides[-1] == size and array.strides[0] % size == 0):
         return array
     return np.ascontiguousarray(array)
+
+
+def _writeable(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.writeable else array.copy()
 
 
 def _described(array: np.ndarray) -> list[int]:
