@@ -24,8 +24,8 @@ class Config:
     does nothing.
     """
 
-    def __init__(self, prefix: str = ""):
-        vars(self).update(_prefix=prefix, _kept={}, _sections={})
+    def __init__(self, prefix: str = "", kept: dict | None = None):
+        vars(self).update(_prefix=prefix, _kept={} if kept is None else kept, _sections={})
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
@@ -41,7 +41,7 @@ class Config:
         if _pytensor_has(full):
             return getattr(pytensor.config, _in_pytensor(full))
         if not self._prefix:
-            return self._sections.setdefault(name, Config(name + "."))
+            return self._sections.setdefault(name, Config(name + ".", self._kept))
         raise AttributeError(f"theano.config has no flag {full}")
 
     def __setattr__(self, name: str, value):

@@ -151,7 +151,7 @@ def function(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The no_default_updates parameter", DeprecationWarning)
         compiled = pytensor.function(
-            [_as_pytensor_input(each) for each in inputs],
+            [_as_pytensor_input(each, allow_input_downcast) for each in inputs],
             compiled_outputs,
             mode=mode_of(mode),
             updates=_checked_updates(updates),
@@ -240,8 +240,11 @@ def _as_variable(value):
     return value if isinstance(value, Variable) else pt.as_tensor_variable(value)
 
 
-def _as_pytensor_input(each: In) -> pytensor.In:
-    return pytensor.In(each.variable, name=each.name, **each.options)
+def _as_pytensor_input(each: In, allow_downcast: bool | None) -> pytensor.In:
+    options = dict(each.options)
+    if options["allow_downcast"] is None:
+        options["allow_downcast"] = allow_downcast
+    return pytensor.In(each.variable, name=each.name, **options)
 
 
 def _pairs(given) -> list[tuple]:

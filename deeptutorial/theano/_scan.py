@@ -4,6 +4,7 @@ import warnings
 from contextlib import contextmanager
 
 import pytensor
+from pytensor.graph.basic import Variable
 from pytensor.scan import views
 from pytensor.scan.utils import until
 
@@ -28,7 +29,10 @@ def scan(
     return_list=False,
 ):
     """`pytensor.scan`, whose updates are still returned, as `OrderedUpdates`."""
-    return _with_updates(pytensor.scan, **locals())
+    arguments = dict(locals())
+    if isinstance(non_sequences, Variable):
+        arguments["non_sequences"] = [non_sequences]
+    return _with_updates(pytensor.scan, **arguments)
 
 
 def map(*arguments, **options):

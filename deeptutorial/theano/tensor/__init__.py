@@ -1,5 +1,6 @@
 """`theano.tensor`: PyTensor's `tensor`, and what moved or changed."""
 
+import pytensor
 import pytensor.tensor as pt
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
@@ -62,6 +63,7 @@ __all__ = [
 abs_ = pt.abs
 inv = pt.reciprocal
 sgn = pt.sign
+var = pt.math.var  # not the module of that name
 
 
 def TensorType(dtype, broadcastable, name=None) -> _TensorType:
@@ -94,7 +96,9 @@ def norm(x, ord, axis=None) -> TensorVariable:
 def to_one_hot(y, nb_class, dtype=None) -> TensorVariable:
     """Make a row of each entry, 1 at its place and 0 elsewhere."""
     y = pt.as_tensor_variable(y)
-    return pt.cast(pt.eq(pt.shape_padright(y), pt.arange(nb_class)), dtype or pt.config.floatX)
+    return pt.cast(
+        pt.eq(pt.shape_padright(y), pt.arange(nb_class)), dtype or pytensor.config.floatX
+    )
 
 
 def batched_dot(a, b) -> TensorVariable:
