@@ -53,11 +53,14 @@ setup(
     ],
     extras_require={
         "sklearn": ["scikit-learn>=1.6"],  # for deeptutorial.estimator
+        # Old scripts: fissix, the maintained lib2to3, translates Python 2; six is what many import.
+        "theano": ["fissix>=24.4", "six>=1.16"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "scikit-learn>=1.6",
+            "fissix>=24.4",
             "setuptools>=77",
         ],
         "lint": ["ruff>=0.14"],

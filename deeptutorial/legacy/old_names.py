@@ -3,7 +3,6 @@
 import collections
 import collections.abc
 import fractions
-import importlib
 import inspect
 import itertools
 import math
@@ -33,12 +32,7 @@ def restore() -> None:
         for name, value in names.items():
             if name not in vars(module):
                 setattr(module, name, value)
-    if not hasattr(_scipy_misc(), "imsave"):
-        sys.modules["scipy.misc"] = scipy.misc = types.ModuleType("scipy.misc")
-        for function in (imread, imresize, imsave, toimage, _from_special("comb")):
-            setattr(scipy.misc, function.__name__, function)
-        for name in ("factorial", "logsumexp"):
-            setattr(scipy.misc, name, _from_special(name))
+    sys.modules["scipy.misc"] = scipy.misc = _scipy_misc()
 
 
 def _names() -> dict[types.ModuleType, dict]:
@@ -140,15 +134,13 @@ def _numpy_names() -> dict:
     }
 
 
-def _scipy_misc() -> types.ModuleType | None:
-    try:
-        return importlib.import_module("scipy.misc")
-    except ImportError:
-        return None
-
-
-def _from_special(name: str):
-    return getattr(scipy.special, name)
+def _scipy_misc() -> types.ModuleType:
+    """Make the module of odds and ends, whose functions went to other modules, or away."""
+    module = types.ModuleType("scipy.misc")
+    special = (getattr(scipy.special, name) for name in ("comb", "factorial", "logsumexp"))
+    for function in (imread, imresize, imsave, toimage, *special):
+        setattr(module, function.__name__, function)
+    return module
 
 
 def toimage(arr, high=255, low=0, cmin=None, cmax=None, mode=None) -> Image.Image:

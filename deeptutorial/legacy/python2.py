@@ -63,6 +63,8 @@ def _method(owner, name: str):
         return owner.__next__
     if name == "has_key":
         return owner.__contains__
+    if name == "tostring":
+        return owner.tobytes
     if name.startswith("iter"):
         view = getattr(owner, name.removeprefix("iter"))
         return lambda: iter(view())

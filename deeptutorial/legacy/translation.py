@@ -244,7 +244,7 @@ class _Python2Meaning(ast.NodeTransformer):
                 return _call(node, "__listed__", node)
             case ast.Call(func=ast.Attribute(attr=attr) as function) if (
                 attr in METHODS_OF_PYTHON_2
-                or (attr == "next" and not node.args)
+                or (attr in ("next", "tostring") and not node.args)
                 or (attr == "sort" and (node.args or node.keywords))
             ):
                 name = ast.copy_location(ast.Constant(attr), node)

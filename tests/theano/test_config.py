@@ -56,9 +56,7 @@ def test_a_card_that_is_not_there_is_one_line(run):
         assert "the CPU is used" in err
 
 
-@pytest.mark.parametrize(
-    ("mode", "linker"), [("FAST_RUN", "QuickNumba"), ("FAST_COMPILE", "VM")]
-)
+@pytest.mark.parametrize(("mode", "linker"), [("FAST_RUN", "QuickNumba"), ("FAST_COMPILE", "VM")])
 def test_mode(run, mode, linker):
     line = "print(type(theano.compile.get_default_mode().linker).__name__)"
     out, err = run(line, f"mode={mode}")
