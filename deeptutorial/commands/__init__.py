@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from deeptutorial.cli import OneLineParser, run_script
-from deeptutorial.commands import denoise, encode, filters, info, report, run, train
+from deeptutorial.commands import denoise, encode, filters, info, port, report, run, train
 
 __all__ = ["main"]
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, run, info, filters, encode, denoise, report):
+    for command in (train, run, port, info, filters, encode, denoise, report):
         command.add_to(commands)
     options = vars(parser.parse_args(arguments))
     action = options.pop("run")

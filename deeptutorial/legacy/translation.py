@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from types import CodeType
 
-__all__ = ["Translated", "TranslatorMissingError", "decode", "python3_source", "translate"]
+__all__ = [
+    "ONLY_IN_PYTHON_2",
+    "SYNTAX_FIXERS",
+    "Translated",
+    "TranslatorMissingError",
+    "decode",
+    "divides_as_python3",
+    "is_python2",
+    "python3_source",
+    "translate",
+]
 
 SYNTAX_FIXERS = (
     "except",
@@ -94,8 +104,16 @@ def translate(source: bytes, path: str, python2: bool = False) -> Translated:
     except SyntaxError as caught:
         raise (error or caught) from None
     _keep_lines(tree, text, translated)
-    tree = ast.fix_missing_locations(_Python2Meaning(_divides_as_python3(tree)).visit(tree))
+    tree = ast.fix_missing_locations(_Python2Meaning(divides_as_python3(tree)).visit(tree))
     return Translated(_compile(tree, path), tree, True)
+
+
+def is_python2(text: str) -> bool:
+    """Tell whether a text does not parse as Python 3, or needs names that only Python 2 has."""
+    try:
+        return _needs_python2(_parse(text, "<source>"))
+    except SyntaxError:
+        return True
 
 
 def decode(source: bytes) -> str:
@@ -184,7 +202,8 @@ def _needs_python2(tree: ast.Module) -> bool:
     return False
 
 
-def _divides_as_python3(tree: ast.Module) -> bool:
+def divides_as_python3(tree: ast.Module) -> bool:
+    """Tell whether a file asks for the division of Python 3."""
     return any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"
@@ -218,18 +237,18 @@ class _Python2Meaning(ast.NodeTransformer):
     VIEWS = frozenset(("keys", "values", "items"))
     ALIASES = (("next", "__next__"), ("__nonzero__", "__bool__"))
 
-    def __init__(self, divides_as_python3: bool):
-        self.divides_as_python3 = divides_as_python3
+    def __init__(self, future_division: bool):
+        self.future_division = future_division
 
     def visit_BinOp(self, node):
         self.generic_visit(node)
-        if isinstance(node.op, ast.Div) and not self.divides_as_python3:
+        if isinstance(node.op, ast.Div) and not self.future_division:
             return _call(node, "__divide__", node.left, node.right)
         return node
 
     def visit_AugAssign(self, node):
         self.generic_visit(node)
-        if not isinstance(node.op, ast.Div) or self.divides_as_python3:
+        if not isinstance(node.op, ast.Div) or self.future_division:
             return node
         read = ast.parse(ast.unparse(node.target), mode="eval").body
         quotient = _call(node, "__divide_in_place__", read, node.value)
@@ -255,7 +274,7 @@ class _Python2Meaning(ast.NodeTransformer):
         self.generic_visit(node)
         defined = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
         aliases = [*self.ALIASES]
-        if not self.divides_as_python3:
+        if not self.future_division:
             aliases += [("__div__", "__truediv__"), ("__rdiv__", "__rtruediv__")]
         for old, new in aliases:
             if old in defined and new not in defined:
