@@ -1,5 +1,5 @@
 """`ifelse`, which is a module in Theano."""
 
-from pytensor.ifelse import IfElse, ifelse
+from pytensor import ifelse
 
-__all__ = ["IfElse", "ifelse"]
+__all__ = ["ifelse"]
