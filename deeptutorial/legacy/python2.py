@@ -15,6 +15,7 @@ import types
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import ItemsView, KeysView, ValuesView
 
 import numpy as np
 from pytensor.graph.basic import Variable
@@ -42,15 +43,8 @@ def _is_whole(value) -> bool:
 
 
 def _listed(result):
-    """Make a list of what a dict's ``keys()`` returns; another object's is left as it is."""
-    is_view = isinstance(
-        result, type({}.keys()) | type({}.values()) | type({}.items()) | _ORDERED_VIEWS
-    )
-    return list(result) if is_view else result
-
-
-_ordered = __import__("collections").OrderedDict()
-_ORDERED_VIEWS = type(_ordered.keys()) | type(_ordered.values()) | type(_ordered.items())
+    """Make a list of what a mapping's ``keys()`` returns; another object's is left as it is."""
+    return list(result) if isinstance(result, KeysView | ValuesView | ItemsView) else result
 
 
 def _method(owner, name: str):

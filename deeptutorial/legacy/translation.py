@@ -1,6 +1,7 @@
 """From the source of an old script to code that Python 3 runs, with Python 2's meaning."""
 
 import ast
+import copy
 import io
 import tokenize
 import warnings
@@ -250,7 +251,8 @@ class _Python2Meaning(ast.NodeTransformer):
         self.generic_visit(node)
         if not isinstance(node.op, ast.Div) or self.future_division:
             return node
-        read = ast.parse(ast.unparse(node.target), mode="eval").body
+        read = copy.deepcopy(node.target)
+        read.ctx = ast.Load()
         quotient = _call(node, "__divide_in_place__", read, node.value)
         return ast.copy_location(ast.Assign([node.target], quotient), node)
 

@@ -1,7 +1,7 @@
 """`theano.function`: what compiles, with inputs that have defaults."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytensor
@@ -129,24 +129,17 @@ def function(
     if not isinstance(inputs, list | tuple):
         raise TypeError(f"the inputs are to be in a list, also a single one; got {inputs!r}")
     inputs = [each if isinstance(each, In) else In(_as_variable(each)) for each in inputs]
-    kept = [each for each in inputs if each.update is not None]
-
-    if outputs is None:
-        results, regroup = [], None
-    elif isinstance(outputs, dict):
-        results, regroup = list(outputs.values()), list(outputs)
+    if isinstance(mode, str) and "PROFILE" in mode.upper():
+        mode, profile = None, True
+    has_defaults = any(each.value is not None for each in inputs)
+    if has_defaults or isinstance(outputs, dict):
+        compiled_outputs = _as_list(outputs) + [
+            each.update for each in inputs if each.update is not None
+        ]
     elif isinstance(outputs, list | tuple):
-        results, regroup = list(outputs), None
+        compiled_outputs = _as_list(outputs)
     else:
-        results, regroup = [outputs], 0
-    results = [each if isinstance(each, Out) else _as_variable(each) for each in results]
-
-    if not kept and outputs is not None and regroup == 0:
-        compiled_outputs = results[0]
-    else:
-        compiled_outputs = results + [_as_variable(each.update) for each in kept]
-    if outputs is None and not kept:
-        compiled_outputs = None
+        compiled_outputs = None if outputs is None else _as_variable(outputs)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The no_default_updates parameter", DeprecationWarning)
@@ -161,13 +154,12 @@ def function(
             name=name,
             rebuild_strict=rebuild_strict,
             allow_input_downcast=allow_input_downcast,
-            profile=profile or ("PROFILE" in str(mode).upper() or None),
+            profile=profile,
             on_unused_input=on_unused_input,
         )
-    plain = all(each.value is None for each in inputs) and not isinstance(outputs, dict)
-    if plain:
-        return compiled
-    return FunctionWithDefaults(compiled, inputs, len(results), regroup, name)
+    if has_defaults or isinstance(outputs, dict):
+        return FunctionWithDefaults(compiled, inputs, outputs, name)
+    return compiled
 
 
 class FunctionWithDefaults:
@@ -176,19 +168,13 @@ class FunctionWithDefaults:
     What is not here is looked up in the compiled function of PyTensor, ``compiled``.
     """
 
-    def __init__(
-        self,
-        compiled: Function,
-        inputs: Sequence[In],
-        n_results: int,
-        regroup: int | list | None,
-        name: str | None,
-    ):
+    def __init__(self, compiled: Function, inputs: Sequence[In], outputs, name: str | None):
         self.compiled, self.name = compiled, name
         self._names = [each.name for each in inputs]
         self._defaults = [each.value for each in inputs]
         self._kept = [i for i, each in enumerate(inputs) if each.update is not None]
-        self._n_results, self._regroup = n_results, regroup
+        self._is_single = outputs is not None and not isinstance(outputs, list | tuple | dict)
+        self._keys = list(outputs) if isinstance(outputs, dict) else None
 
     def __call__(self, *args, **kwargs):
         values = list(args) + self._defaults[len(args) :]
@@ -206,13 +192,14 @@ class FunctionWithDefaults:
             raise TypeError(f"has no value for the input {missing[0]!r}, which has no default")
 
         results = self.compiled(*values)
-        if self._kept:
-            for place, new in zip(self._kept, results[self._n_results :], strict=True):
-                self._defaults[place] = new
-            results = results[: self._n_results]
-        if isinstance(self._regroup, list):
-            return dict(zip(self._regroup, results, strict=True))
-        return results[0] if self._kept and self._regroup == 0 else results
+        n_results = len(results) - len(self._kept)
+        for place, new in zip(self._kept, results[n_results:], strict=True):
+            self._defaults[place] = new
+        if self._is_single:
+            return results[0]
+        if self._keys is not None:
+            return dict(zip(self._keys, results, strict=False))
+        return results[:n_results]
 
     def __getitem__(self, item):
         """Return the value that an input has where a call leaves it out."""
@@ -228,16 +215,22 @@ class FunctionWithDefaults:
 def mode_of(mode: str | Mode | None) -> Mode:
     """Return PyTensor's mode for one of Theano's, the one that compiles faster where there is one.
 
-    ``FAST_RUN``, ``FAST_COMPILE``, ``DebugMode`` and ``NanGuardMode`` are PyTensor's;
-    ``ProfileMode`` is the usual one.
+    ``FAST_RUN``, ``FAST_COMPILE``, ``DebugMode`` and ``NanGuardMode`` are PyTensor's.
     """
-    if mode is None or (isinstance(mode, str) and "PROFILE" in mode.upper()):
-        return quick_mode()
-    return quick_mode(get_pytensor_mode(mode))
+    return quick_mode() if mode is None else quick_mode(get_pytensor_mode(mode))
+
+
+def _as_list(outputs) -> list[Variable | Out]:
+    if outputs is None:
+        return []
+    if isinstance(outputs, dict):
+        outputs = outputs.values()
+    several = isinstance(outputs, Iterable) and not isinstance(outputs, Variable | np.ndarray)
+    return [_as_variable(each) for each in (outputs if several else [outputs])]
 
 
 def _as_variable(value):
-    return value if isinstance(value, Variable) else pt.as_tensor_variable(value)
+    return value if isinstance(value, Variable | Out) else pt.as_tensor_variable(value)
 
 
 def _as_pytensor_input(each: In, allow_downcast: bool | None) -> pytensor.In:

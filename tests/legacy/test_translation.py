@@ -42,6 +42,7 @@ def value(expression, **names):
         ("list(xrange(7 / 2))", [0, 1, 2]),
         ("{1: 2}.keys() + {3: 4}.values()", [1, 4]),
         ("{1: 2}.items()[0]", (1, 2)),
+        ("__import__('collections').OrderedDict([(1, 2)]).keys()", [1]),
         ("list({1: 2}.iteritems())", [(1, 2)]),
         ("{1: 2}.has_key(1)", True),
         ("iter([5]).next()", 5),
