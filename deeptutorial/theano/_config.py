@@ -79,8 +79,8 @@ def _set(flag: str, value) -> bool:
     if flag == "mode" and isinstance(value, str):
         if "PROFILE" in value.upper():
             pytensor.config.profile = True
-        elif value.upper() not in ("MODE", "FAST_RUN"):
-            pytensor.config.mode = value
+        elif value.upper() not in ("MODE", "FAST_RUN") or isinstance(pytensor.config.mode, str):
+            pytensor.config.mode = value  # the usual one is not to take a card's place
         return True
     if not _pytensor_has(flag):
         return flag.partition(".")[0] in SILENT

@@ -17,7 +17,6 @@ GONE = {
     "theano.tests": "Theano's own tests are not part of PyTensor",
     "theano.tensor.opt": "its rewrites are in pytensor.tensor.rewriting, under other names",
     "theano.tensor.raw_random": "draw from theano.tensor.shared_randomstreams.RandomStreams",
-    "theano.tensor.nnet.nnet.GpuSoftmax": "it is Theano's code for NVIDIA cards",
     "theano.scan_module.scan_op": "see pytensor.scan.op, where its arguments are others",
     "theano.compile.function_module": "see pytensor.compile.executor and pytensor.compile.maker",
     "theano.compile.profilemode": "pass profile=True to theano.function",

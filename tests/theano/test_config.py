@@ -64,6 +64,16 @@ def test_mode(run, mode, linker):
     assert not err
 
 
+def test_the_mode_can_be_set_back():
+    before = theano.config.mode
+    try:
+        theano.config.mode = "FAST_COMPILE"
+        theano.config.mode = "FAST_RUN"
+        assert "Numba" in type(theano.compile.get_default_mode().linker).__name__
+    finally:
+        theano.config.mode = before
+
+
 def test_a_value_that_cannot_be_is_told(run):
     out, err = run("print(theano.config.floatX)", "floatX=float12")
     assert out == "float64"
