@@ -1,5 +1,6 @@
 """Run an old script as Python would have run it."""
 
+import signal
 import sys
 import traceback
 import types
@@ -13,7 +14,6 @@ import deeptutorial.theano
 from deeptutorial.legacy import mnist, old_names
 from deeptutorial.legacy.importing import Sources, StandInFinder
 from deeptutorial.legacy.python2 import BUILTINS
-from deeptutorial.training import TerminatedError
 
 __all__ = ["run_file"]
 
@@ -66,9 +66,10 @@ def run_file(script: str, arguments: Sequence[str] = (), python2: bool = False) 
     if sources.script.python2:
         main.__builtins__ = BUILTINS
     sys.modules["__main__"] = main
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as it is in a script, unless it says otherwise
     try:
         exec(sources.script.code, vars(main))
-    except (SystemExit, KeyboardInterrupt, TerminatedError):
+    except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
         sys.stdout.flush()

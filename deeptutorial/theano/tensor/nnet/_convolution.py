@@ -51,29 +51,26 @@ def conv2d(
     input = _padded(pt.as_tensor_variable(input), border_mode, height, width)
     if filter_flip:
         filters = filters[:, :, ::-1, ::-1]
-    # (window's places, pictures, channels, rows, columns) and (filters, channels, places)
-    patches = pt.stack(windows(input, (height, width), subsample))
-    weights = filters.reshape((filters.shape[0], filters.shape[1], height * width))
-    maps = pt.tensordot(patches, weights, axes=[[0, 2], [2, 1]])
+    patches = windows(input, (height, width), subsample)
+    maps = pt.tensordot(patches, filters, axes=[[0, 1, 3], [3, 2, 1]])
     return maps.dimshuffle(0, 3, 1, 2)
 
 
-def windows(input, size: tuple[int, int], step: tuple[int, int]) -> list[TensorVariable]:
-    """Cut windows out of the last two axes: the first place of all of them, the second, and so on.
+def windows(input, size: tuple[int, int], step: tuple[int, int]) -> TensorVariable:
+    """Cut windows out of the last two axes.
 
     Windows begin every `step` rows and columns, and lie inside.
+
+    Returns
+    -------
+    TensorVariable, shape (columns of a window, rows of a window, ..., windows down, windows across)
     """
+    # First bands of rows, then columns of these: few slices to compile.
     rows = (input.shape[-2] - size[0]) // step[0] + 1
     columns = (input.shape[-1] - size[1]) // step[1] + 1
-    return [
-        input[
-            ...,
-            i : i + (rows - 1) * step[0] + 1 : step[0],
-            j : j + (columns - 1) * step[1] + 1 : step[1],
-        ]
-        for i in range(size[0])
-        for j in range(size[1])
-    ]
+    down, across = (rows - 1) * step[0] + 1, (columns - 1) * step[1] + 1
+    bands = pt.stack([input[..., i : i + down : step[0], :] for i in range(size[0])])
+    return pt.stack([bands[..., j : j + across : step[1]] for j in range(size[1])])
 
 
 def _size_of(filters: TensorVariable, filter_shape) -> tuple[int, int]:

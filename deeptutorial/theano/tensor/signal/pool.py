@@ -70,11 +70,10 @@ def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="ma
     return pool_2d(input, ds, ignore_border, st, padding, mode)
 
 
-def _reduced(places: list[TensorVariable], mode: str) -> TensorVariable:
-    stacked = pt.stack(places)
+def _reduced(cut: TensorVariable, mode: str) -> TensorVariable:
     if mode == "max":
-        return pt.max(stacked, axis=0)
-    return pt.sum(stacked, axis=0) if mode == "sum" else pt.mean(stacked, axis=0)
+        return pt.max(cut, axis=(0, 1))
+    return pt.sum(cut, axis=(0, 1)) if mode == "sum" else pt.mean(cut, axis=(0, 1))
 
 
 def _completed(input, size, step, filler) -> TensorVariable:
