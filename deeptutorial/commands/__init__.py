@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from deeptutorial.commands import denoise, encode, filters, info, report, train
+from deeptutorial.commands import denoise, encode, filters, info, port, report, run, train
 from deeptutorial.commands.parser import OneLineParser
 from deeptutorial.commands.status import run_script
 
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, info, filters, encode, denoise, report):
+    for command in (train, run, port, info, filters, encode, denoise, report):
         command.add_to(commands)
     options = vars(parser.parse_args(arguments))
-    run = options.pop("run")
-    return run_script(run, options, name=f"deeptutorial {run.__name__}")
+    action = options.pop("run")
+    return run_script(action, options, name=f"deeptutorial {action.__name__}")
 
 
 def _version() -> str:

@@ -111,6 +111,12 @@ class dA:
 
     hyperparameters = ("n_visible", "n_hidden", "corruption", "reconstruction_cost")
 
+    # What the tutorial's class does not have: a subclass written for that one, whose constructor
+    # sets the tutorial's attributes and calls no other, has these.
+    corruption: Corruption = "masking"
+    reconstruction_cost = "cross-entropy"
+    image_shape: tuple[int, ...] | None = None
+
     def __init__(
         self,
         numpy_rng: np.random.RandomState | np.random.Generator,
@@ -159,7 +165,6 @@ class dA:
         checked_variable("input", self.x, (None, n_visible))
 
         self.params = [self.W, self.b, self.b_prime]
-        self.image_shape: tuple[int, ...] | None = None
 
     def get_corrupted_input(
         self, input: TensorVariable, corruption_level: float | TensorVariable
