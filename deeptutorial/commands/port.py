@@ -47,8 +47,8 @@ def port(file: str, output: str | None, diff: bool, python2: bool) -> None:
     if output:
         Path(output).write_text(text, encoding="utf-8")
     elif diff:
-        lines = (each.splitlines(keepends=True) for each in (decode(source), text))
-        sys.stdout.writelines(difflib.unified_diff(*lines, file, f"{file} (ported)"))
+        old, new = (each.splitlines(keepends=True) for each in (decode(source), text))
+        sys.stdout.writelines(difflib.unified_diff(old, new, file, f"{file} (ported)"))
     else:
         sys.stdout.write(text)
     if text.count(MARK):

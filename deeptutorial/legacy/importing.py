@@ -15,14 +15,14 @@ from deeptutorial.legacy.translation import Translated, translate
 
 __all__ = ["STAND_INS", "Sources", "StandInFinder"]
 
-_TUTORIAL = {
+_TUTORIAL: dict[str, object] = {
     "load_data": deeptutorial.load_data,
     "LogisticRegression": models.LogisticRegression,
     "HiddenLayer": models.HiddenLayer,
     "dA": models.dA,
     "SdA": models.SdA,
 }
-STAND_INS = {
+STAND_INS: dict[str, dict[str, object]] = {
     "logistic_sgd": {k: _TUTORIAL[k] for k in ("load_data", "LogisticRegression")},
     "mlp": {k: _TUTORIAL[k] for k in ("load_data", "LogisticRegression", "HiddenLayer")},
     "dA": {k: _TUTORIAL[k] for k in ("load_data", "dA")},
@@ -97,7 +97,7 @@ class Sources(MetaPathFinder):
 
     def find_spec(self, fullname, path=None, target=None):
         spec = PathFinder.find_spec(fullname, [str(self.folder)] if path is None else path)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader):
+        if spec is None or spec.origin is None or not isinstance(spec.loader, SourceFileLoader):
             return None
         origin = Path(spec.origin).resolve()
         if not origin.is_relative_to(self.folder) or "site-packages" in origin.parts:

@@ -28,14 +28,14 @@ __all__ = ["restore"]
 
 def restore() -> None:
     """Put the names back, in this process, where they are missing."""
-    for module, names in _names().items():
+    for owner, names in _names().items():
         for name, value in names.items():
-            if name not in vars(module):
-                setattr(module, name, value)
+            if name not in vars(owner):
+                setattr(owner, name, value)
     sys.modules["scipy.misc"] = scipy.misc = _scipy_misc()
 
 
-def _names() -> dict[types.ModuleType, dict]:
+def _names() -> dict[types.ModuleType | type, dict]:
     abc = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
     return {
         collections: abc,

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from deeptutorial.legacy.translation import (
     ONLY_IN_PYTHON_2,
     SYNTAX_FIXERS,
+    Placed,
     decode,
     divides_as_python3,
+    end_of,
     is_python2,
     python3_source,
 )
@@ -132,9 +134,9 @@ class _Port:
         self.was_python2 = was_python2
         self.floors = was_python2 and not divides_as_python3(self.tree)
 
-        for node in ast.walk(self.tree):
-            for child in ast.iter_child_nodes(node):
-                child.parent = node
+        self.parents = {
+            child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
+        }
         for node in ast.walk(self.tree):
             self._visit(node)
 
@@ -145,7 +147,7 @@ class _Port:
             stop = self.starts[line] - 1
             edits[stop, stop] = f"  {MARK} {remark}"
         if self.needs_defaults:
-            last = max(n.end_lineno for n in self.tree.body if isinstance(n, _IMPORTS))
+            last = max(end_of(each)[0] for each in self.tree.body if isinstance(each, _IMPORTS))
             edits[self.starts[last], self.starts[last]] = DEFAULTS
         for start, stop in _outermost(edits):
             result += [self.bytes[stop:end].decode(), edits[start, stop]]
@@ -187,7 +189,7 @@ class _Port:
             case ast.Call():
                 self._visit_call(node)
             case ast.Attribute() | ast.Name():
-                if not isinstance(node.parent, ast.Attribute):
+                if not isinstance(self.parents[node], ast.Attribute):
                     self._visit_name(node)
             case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
                 if self._may_be_none(node, name):
@@ -210,7 +212,7 @@ class _Port:
         between = self._span(left)[1], self._span(right)[0]
         operator = self.bytes[between[0] : between[1]].decode()
         self.edits.setdefault(between, operator.replace("/", "//"))
-        if not _is_whole(right):
+        if isinstance(right, ast.Name):
             self._mark(node, f"is {right.id} whole, so that // is right?")
 
     def _visit_import(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -249,7 +251,7 @@ class _Port:
                 self._replace(node, CALLS[full].format(*arguments, T=self.tensor))
             except IndexError:
                 self._mark(node, f"{full} with other arguments")
-        elif self.was_python2 and _was_a_list(node):
+        elif self.was_python2 and _was_a_list(node, self.parents[node]):
             start, stop = self._span(node)
             self.edits[start, start], self.edits[stop, stop] = "list(", ")"
         elif full == "numpy.asscalar":
@@ -263,13 +265,13 @@ class _Port:
     def _visit_input(self, node: ast.Call) -> None:
         if not self._has_default(node):
             return
-        holder = node
-        while hasattr(holder, "parent") and not (
+        holder: ast.AST | None = node
+        while holder is not None and not (
             isinstance(holder, ast.Call) and self._full_name(holder.func) == "theano.function"
         ):
-            holder = holder.parent
+            holder = self.parents.get(holder)
         others = {k.arg for k in node.keywords} - {"value", "default"}
-        if not isinstance(holder, ast.Call) or others:
+        if holder is None or others:
             self._mark(node, "PyTensor's inputs have no default values")
             return
         value = next((k.value for k in node.keywords if k.arg in ("value", "default")), None)
@@ -301,21 +303,18 @@ class _Port:
             self._mark(node, f"{node.id} is Python 2's")
 
     def _replace_theano(self, node: ast.Name | ast.Attribute, full: str) -> None:
-        called = isinstance(node.parent, ast.Call) and node.parent.func is node
-        if called and full in CALLS and not node.parent.keywords:
+        parent = self.parents[node]
+        called = isinstance(parent, ast.Call) and parent.func is node and not parent.keywords
+        if called and full in CALLS:
             return  # the call is rewritten as a whole
-        target, rest = None, ""
-        while target is None and "." in full:  # config.floatX, say: of config it is known
-            target = _target(full)
-            if target is None:
-                full, _, last = full.rpartition(".")
-                rest = f".{last}{rest}"
-                if full != "theano.config":
-                    self._mark(node, f"PyTensor has no {full}{rest}")
-                    return
+        # PyTensor's config is no module but an object, so that `_target` finds none of its flags.
+        owner, _, flag = full.rpartition(".")
+        target = f"pytensor.config.{flag}" if owner == "theano.config" else _target(full)
+        if target is None:
+            self._mark(node, f"PyTensor has no {full}")
+            return
         if isinstance(node, ast.Name):
             return  # its import says what it is
-        target += rest
         if target.startswith("pytensor.tensor."):
             target = self.tensor + target.removeprefix("pytensor.tensor")
         self._replace(node, target)
@@ -323,29 +322,29 @@ class _Port:
     def _may_be_none(self, node: ast.AST, name: str) -> bool:
         """Tell whether a name is a parameter whose default is None."""
         while not isinstance(node, ast.FunctionDef | ast.Module):
-            node = node.parent
+            node = self.parents[node]
         if isinstance(node, ast.Module):
             return False
         every = [*node.args.posonlyargs, *node.args.args]
         with_default = dict(
             zip(reversed([a.arg for a in every]), reversed(node.args.defaults), strict=False)
         )
-        return isinstance(with_default.get(name), ast.Constant) and with_default[name].value is None
+        default = with_default.get(name)
+        return isinstance(default, ast.Constant) and default.value is None
 
     # ---- places
 
-    def _span(self, node: ast.AST) -> tuple[int, int]:
-        return (
-            self.starts[node.lineno - 1] + node.col_offset,
-            self.starts[node.end_lineno - 1] + node.end_col_offset,
-        )
+    def _span(self, node: Placed) -> tuple[int, int]:
+        end_line, end_byte = end_of(node)
+        start = self.starts[node.lineno - 1] + node.col_offset
+        return start, self.starts[end_line - 1] + end_byte
 
-    def _replace(self, node: ast.AST, new: str) -> None:
+    def _replace(self, node: Placed, new: str) -> None:
         self.edits.setdefault(self._span(node), new)
 
-    def _mark(self, node: ast.AST, remark: str) -> None:
+    def _mark(self, node: Placed, remark: str) -> None:
         # At the end of a statement's first line: within a string there is no room for a comment.
-        self.remarks.setdefault(node.end_lineno, remark)
+        self.remarks.setdefault(end_of(node)[0], remark)
 
     def _rewritten(self, node: ast.expr) -> str:
         """Return the text of an expression with the edits within it."""
@@ -364,7 +363,7 @@ class _Port:
 
 def _outermost(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the places that lie within no other, the last one first."""
-    kept = []
+    kept: list[tuple[int, int]] = []
     for start, stop in sorted(places, key=lambda place: (place[0], -place[1])):
         if not kept or stop > kept[-1][1] or start == stop == kept[-1][1]:
             kept.append((start, stop))
@@ -374,11 +373,11 @@ def _outermost(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
-def _was_a_list(node: ast.Call) -> bool:
+def _was_a_list(node: ast.Call, parent: ast.AST) -> bool:
     """Tell whether a call returned a list in Python 2, and it matters that it does no more."""
     if not isinstance(node.func, ast.Name) or node.func.id not in ("filter", "map", "range", "zip"):
         return False
-    match node.parent:
+    match parent:
         case ast.For(iter=iterated) | ast.comprehension(iter=iterated):
             return iterated is not node
         case ast.Call(func=ast.Name(id=name)):

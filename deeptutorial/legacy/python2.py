@@ -78,10 +78,11 @@ def _sorted(values, cmp=None, key=None, reverse=False) -> list:
 
 
 def _map(function, *sequences) -> list:
-    longest = max(map(len, sequences := [list(each) for each in sequences]))
-    rows = zip(*(each + [None] * (longest - len(each)) for each in sequences), strict=True)
+    lists = [list(each) for each in sequences]
+    longest = max(map(len, lists))
+    rows = zip(*(each + [None] * (longest - len(each)) for each in lists), strict=True)
     if function is None:
-        return [row[0] for row in rows] if len(sequences) == 1 else list(rows)
+        return [row[0] for row in rows] if len(lists) == 1 else list(rows)
     return [function(*row) for row in rows]
 
 
@@ -148,6 +149,7 @@ def _open(name, mode="r", buffering=-1):
     """Open a file; on a text one the lines' ends are left as they are, but for the mode U."""
     universal, binary = "U" in mode, "b" in mode
     kind = mode.replace("U", "").replace("b", "").replace("t", "") or "r"
+    raw: io.BufferedReader | _Random | _Writer
     if kind == "r":
         raw = builtins.open(name, "rb")  # noqa: SIM115
     elif "+" in kind:

@@ -64,7 +64,7 @@ def run_file(script: str, arguments: Sequence[str] = (), python2: bool = False) 
     main = types.ModuleType("__main__")
     main.__file__ = script
     if sources.script.python2:
-        main.__builtins__ = BUILTINS
+        vars(main)["__builtins__"] = BUILTINS
     sys.modules["__main__"] = main
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as it is in a script, unless it says otherwise
     try:

@@ -8,14 +8,17 @@ import warnings
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from types import CodeType
+from typing import TypeAlias
 
 __all__ = [
     "ONLY_IN_PYTHON_2",
     "SYNTAX_FIXERS",
+    "Placed",
     "Translated",
     "TranslatorMissingError",
     "decode",
     "divides_as_python3",
+    "end_of",
     "is_python2",
     "python3_source",
     "translate",
@@ -55,6 +58,11 @@ MODULES_OF_PYTHON_2 = frozenset(
 )
 METHODS_OF_PYTHON_2 = frozenset(["has_key", "iteritems", "iterkeys", "itervalues"])
 
+Placed: TypeAlias = (
+    ast.alias | ast.arg | ast.excepthandler | ast.expr | ast.keyword | ast.pattern | ast.stmt
+)
+"""The nodes that have a place in the text."""
+
 
 class TranslatorMissingError(ImportError):
     """Python 2 source, and no fissix to translate it with."""
@@ -88,22 +96,22 @@ def translate(source: bytes, path: str, python2: bool = False) -> Translated:
     TranslatorMissingError
     """
     text = decode(source)
-    tree, error = None, None
+    as_python3: ast.Module | SyntaxError
     try:
-        tree = _parse(text, path)
-    except SyntaxError as caught:
-        error = caught
-    if tree is not None and not python2 and not _needs_python2(tree):
-        return Translated(_compile(tree, path), tree, False)
+        as_python3 = _parse(text, path)
+    except SyntaxError as error:
+        as_python3 = error
+    if isinstance(as_python3, ast.Module) and not python2 and not _needs_python2(as_python3):
+        return Translated(_compile(as_python3, path), as_python3, False)
     translated = python3_source(text, SYNTAX_FIXERS)
     if translated is None:
-        if error is not None:
-            raise error
-        return Translated(_compile(tree, path), tree, False)
+        if isinstance(as_python3, SyntaxError):
+            raise as_python3
+        return Translated(_compile(as_python3, path), as_python3, False)
     try:
         tree = _parse(translated, path)
-    except SyntaxError as caught:
-        raise (error or caught) from None
+    except SyntaxError as error:
+        raise (as_python3 if isinstance(as_python3, SyntaxError) else error) from None
     _keep_lines(tree, text, translated)
     tree = ast.fix_missing_locations(_Python2Meaning(divides_as_python3(tree)).visit(tree))
     return Translated(_compile(tree, path), tree, True)
@@ -213,6 +221,14 @@ def divides_as_python3(tree: ast.Module) -> bool:
     )
 
 
+def end_of(node: Placed) -> tuple[int, int]:
+    """Return the line in which a node ends, and the byte there."""
+    line, byte = node.end_lineno, node.end_col_offset
+    if line is None or byte is None:
+        raise ValueError("only what was parsed has an end")
+    return line, byte
+
+
 def _keep_lines(tree: ast.Module, original: str, translated: str) -> None:
     """Give the nodes the line numbers of the original, where the translation added lines."""
     old, new = original.splitlines(), translated.splitlines()
@@ -225,11 +241,12 @@ def _keep_lines(tree: ast.Module, original: str, translated: str) -> None:
         for i in range(new_start, new_end):
             lines[i + 1] = min(old_start + i - new_start, max(old_end - 1, 0)) + 1
     for node in ast.walk(tree):
-        if hasattr(node, "lineno"):
+        if isinstance(node, Placed):
+            end_line, end_byte = end_of(node)
             node.lineno = lines.get(node.lineno, node.lineno)
-            node.end_lineno = max(lines.get(node.end_lineno, node.end_lineno), node.lineno)
+            node.end_lineno = max(lines.get(end_line, end_line), node.lineno)
             if node.end_lineno == node.lineno:
-                node.end_col_offset = max(node.end_col_offset, node.col_offset)
+                node.end_col_offset = max(end_byte, node.col_offset)
 
 
 class _Python2Meaning(ast.NodeTransformer):

@@ -128,8 +128,9 @@ def _from_environment() -> dict[str, str]:
 def _from_files() -> dict[str, str]:
     named = os.environ.get("THEANORC") or "~/.theanorc"
     reader = ConfigParser(interpolation=None)
-    reader.optionxform = str  # floatX keeps its capital letter
-    flags = {}
+    # floatX keeps its capital letter; the documentation of configparser says to assign it so.
+    reader.optionxform = str  # type: ignore[assignment, method-assign]
+    flags: dict[str, str] = {}
     try:
         reader.read([Path(path).expanduser() for path in named.split(os.pathsep)], "utf-8")
     except (Error, OSError, UnicodeError) as error:

@@ -133,7 +133,7 @@ def function(
         mode, profile = None, True
     has_defaults = any(each.value is not None for each in inputs)
     if has_defaults or isinstance(outputs, dict):
-        compiled_outputs = _as_list(outputs) + [
+        compiled_outputs: list[Variable | Out] | Variable | Out | None = _as_list(outputs) + [
             each.update for each in inputs if each.update is not None
         ]
     elif isinstance(outputs, list | tuple):

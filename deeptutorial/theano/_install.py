@@ -53,18 +53,19 @@ class _Finder(MetaPathFinder, Loader):
             raise ImportError(reason, name=fullname)
         if old_name != fullname:
             return None
-        if _place(fullname) is None:
+        place = _place(fullname)
+        if place is None:
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: neither here, in deeptutorial.theano, nor in "
                 "PyTensor is there one of that name",
                 name=fullname,
             )
-        return ModuleSpec(fullname, self)
+        return ModuleSpec(fullname, self, loader_state=place)
 
     def exec_module(self, module):
         # The import system takes what is in sys.modules after this, not the module it was given.
-        name = module.__name__
-        sys.modules[name] = importlib.import_module(_place(name))
+        place = module.__spec__.loader_state
+        sys.modules[module.__name__] = importlib.import_module(place)
 
 
 def _place(fullname: str) -> str | None:

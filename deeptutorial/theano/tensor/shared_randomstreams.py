@@ -1,5 +1,7 @@
 """Theano's `RandomStreams`: `deeptutorial.RandomStreams` with all that it could draw."""
 
+import secrets
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
@@ -42,7 +44,11 @@ class RandomStreams(random.RandomStreams):
         """Return `state_updates`."""
         return self.state_updates
 
-    def binomial(self, size=None, n=1, p=0.5, ndim=None, dtype="int64", nstreams=None, prob=None):
+    # Old scripts count on Theano's order of parameters, with `ndim` where ours has `dtype`. What
+    # takes either class says `dtype` by name.
+    def binomial(  # type: ignore[override]
+        self, size=None, n=1, p=0.5, ndim=None, dtype="int64", nstreams=None, prob=None
+    ):
         """Draw how many of `n` trials succeed; `prob` is `p` by its oldest name."""
         p = pt.as_tensor_variable(p if prob is None else prob)
         if isinstance(n, int) and n == 1 and p.ndim > 0:
@@ -51,11 +57,15 @@ class RandomStreams(random.RandomStreams):
         size = () if size is None and p.ndim == 0 and isinstance(n, int) else _as_size(size)
         return self._marked(super().binomial(size, n, p, dtype))
 
-    def uniform(self, size=None, low=0.0, high=1.0, ndim=None, dtype=None, nstreams=None):
+    def uniform(  # type: ignore[override]
+        self, size=None, low=0.0, high=1.0, ndim=None, dtype=None, nstreams=None
+    ):
         """Draw evenly from [`low`, `high`)."""
         return self._marked(super().uniform(_as_size(size), low, high, dtype))
 
-    def normal(self, size=None, avg=0.0, std=1.0, ndim=None, dtype=None, nstreams=None):
+    def normal(  # type: ignore[override]
+        self, size=None, avg=0.0, std=1.0, ndim=None, dtype=None, nstreams=None
+    ):
         """Draw from the normal distribution of mean `avg` and deviation `std`."""
         return self._marked(super().normal(_as_size(size), avg, std, dtype))
 
@@ -160,7 +170,7 @@ class RandomStreams(random.RandomStreams):
 
 def _as_seed(seed) -> int:
     if seed is None:
-        return np.random.SeedSequence().entropy
+        return secrets.randbits(128)  # as NumPy takes one
     if isinstance(seed, list | tuple | np.ndarray):
         return sum(int(part) << 32 * place for place, part in enumerate(seed))
     return int(seed)
