@@ -155,7 +155,7 @@ def test_streams_move_on_within_a_scan_and_from_call_to_call(streams, kind):
         if kind == "uniform":
             return streams.uniform(total.shape)
         p = 0.5 if kind == "coins" else 0.5 + 0 * total
-        return streams.binomial(size=total.shape, n=1, p=p, dtype="float64")
+        return streams.binomial(size=total.shape, n=1, p=p, dtype=total.dtype)
 
     out, updates = theano.scan(step, outputs_info=[T.zeros((40,))], n_steps=3)
     f = theano.function([], out, updates=updates, mode="FAST_COMPILE")
