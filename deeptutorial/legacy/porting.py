@@ -147,13 +147,23 @@ class _Port:
             stop = self.starts[line] - 1
             edits[stop, stop] = f"  {MARK} {remark}"
         if self.needs_defaults:
-            last = max(end_of(each)[0] for each in self.tree.body if isinstance(each, _IMPORTS))
-            edits[self.starts[last], self.starts[last]] = DEFAULTS
+            place = self.starts[self._lines_of_imports()]
+            edits[place, place] = DEFAULTS
         for start, stop in _outermost(edits):
             result += [self.bytes[stop:end].decode(), edits[start, stop]]
             end = start
         result.append(self.bytes[:end].decode())
         return "".join(reversed(result))
+
+    def _lines_of_imports(self) -> int:
+        """Return how many lines the imports at the top take, those within a `try` too."""
+        body = self.tree.body
+        lines = [body[0].lineno - 1 if ast.get_docstring(self.tree) is None else end_of(body[0])[0]]
+        for each in body:
+            is_definition = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if not is_definition and any(isinstance(node, _IMPORTS) for node in ast.walk(each)):
+                lines.append(end_of(each)[0])
+        return max(lines)
 
     # ---- what names stand for
 

@@ -1,5 +1,6 @@
 """`deeptutorial port`: what it writes, and that this runs without Theano's names."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -87,6 +88,24 @@ def test_what_cannot_be_rewritten_is_marked(line):
     text = ported(line + "\n")
     assert MARK in text.splitlines()[-1]
     compile(text, "new.py", "exec")
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import theano",
+        "try:\n    import theano\nexcept ImportError:\n    raise SystemExit",
+        "# a comment\n'''What it is.'''\nimport os, theano",
+        "'''What it is.'''\nx = 1\ndef g():\n    import theano",
+    ],
+)
+def test_what_stands_in_for_defaults_comes_after_the_imports(imports):
+    call = "def f(v, y):\n    import theano\n    return theano.function([theano.In(v, value=3)], y)"
+    tree = ast.parse(ported(f"{imports}\n{call}\n"))
+    names = [getattr(each, "name", type(each).__name__) for each in tree.body]
+    imported = [-1] + [k for k, name in enumerate(names) if name in ("Import", "Try")]
+    assert imported[-1] < names.index("function_with_defaults") < names.index("f")
+    assert names[0] == "Expr" or "'''" not in imports  # the docstring stays where it counts
 
 
 def test_division_of_python_2():
