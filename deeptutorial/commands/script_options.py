@@ -64,7 +64,8 @@ def dA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
     parser.add_output_folder()
     parser.add_count("--n-hidden", "hidden units", at_least=1)
     parser.add_corruption_levels(
-        "part of the pixels that is corrupted, in [0, 1]; give it again for a further level "
+        "part of the pixels that is corrupted, in [0, 1], or what --corruption says; give it again "
+        "for a further level "
         f"(default: {' and '.join(f'{level:g}' for level in levels)})"
     )
     parser.add_argument(

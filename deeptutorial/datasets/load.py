@@ -105,7 +105,7 @@ def _read_file(path: Path) -> Dataset:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    read = READERS.get(path.suffix, read_npz if is_zip else read_pickled)
+    read = READERS.get(path.suffix.lower(), read_npz if is_zip else read_pickled)
     return read(path)
 
 

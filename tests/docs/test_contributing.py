@@ -102,6 +102,11 @@ def test_the_reader(told, tmp_path, monkeypatch, refusal):
     everything = np.concatenate([part[0].get_value() for part in read])
     np.testing.assert_allclose(np.sort(everything, axis=0), np.sort(x, axis=0), rtol=1e-6)
 
+    (tmp_path / "table.csv").rename(tmp_path / "TABLE.CSV")
+    assert len(load.read_dataset(tmp_path / "TABLE.CSV").train[0]) == 10
+
+    (tmp_path / "empty.csv").touch()
+    refusal(load.read_dataset, tmp_path / "empty.csv", "0 example(s)")
     (tmp_path / "words.csv").write_text("no,numbers\n")
     refusal(load.read_dataset, tmp_path / "words.csv", "cannot be read as a table")
     np.savetxt(tmp_path / "large.csv", np.column_stack([9 * x, y]), delimiter=",")
