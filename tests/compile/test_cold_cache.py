@@ -53,6 +53,7 @@ for _ in range(20):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [KERNELS, STACK, NOISE], ids=["kernels", "stack", "noise"])
 def test_cold_and_warm_caches_give_the_same_bits(steps, tmp_path):
     program = f"""

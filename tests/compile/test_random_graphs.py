@@ -115,6 +115,7 @@ def problems_of(mode, numbers=range(300, 305), **chosen):
     )
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_dropped_is_found(mode):
     @node_rewriter([Elemwise])
     def drop_clip(fgraph, node):
@@ -145,6 +146,7 @@ class WrongDot(Op):
             x[...] = 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", [WrongDot(1 + 1e-4), WrongDot(scribbles=True)])
 def test_a_wrong_product_is_found(op):
     @node_rewriter([Dot])
@@ -154,6 +156,7 @@ def test_a_wrong_product_is_found(op):
     assert problems_of(with_rewrite(replace))
 
 
+@pytest.mark.slow
 def test_a_rewrite_that_raises_is_found():
     @node_rewriter([Dot])
     def broken(fgraph, node):
