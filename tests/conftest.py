@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytensor
 import pytest
 
 from deeptutorial.datasets import DatasetError, download, storage
@@ -26,6 +27,14 @@ def pytest_configure():
         and threading.current_thread() is threading.main_thread()
     ):
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before():
+    """Put PyTensor's settings back: commands and examples change them."""
+    before = pytensor.config.floatX, pytensor.config.mode
+    yield
+    pytensor.config.floatX, pytensor.config.mode = before
 
 
 def _mnist_candidates():
