@@ -263,6 +263,7 @@ def test_callers_in_many_threads():
             np.testing.assert_array_equal(arrays[1], W)
 
 
+@pytest.mark.slow
 def test_edited_kernels_are_compiled_anew(tmp_path):
     """Numba's own cache would go on using what was compiled of another file."""
     shutil.copytree(
@@ -283,6 +284,7 @@ def test_edited_kernels_are_compiled_anew(tmp_path):
     assert run(program, folder=tmp_path, **flags).split()[1] != before
 
 
+@pytest.mark.slow
 def test_a_processor_without_wide_vectors(tmp_path):
     """The portable path: the plainest processor that LLVM knows."""
     program = "costs, W = trained(); print(costs[-1], abs(W).sum())"
