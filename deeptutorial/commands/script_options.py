@@ -75,10 +75,7 @@ def dA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
         + "; ".join(f"{kind} {noise.does}" for kind, noise in CORRUPTIONS.items())
         + " (default: %(default)s)",
     )
-    parser.add_seed()
-    parser.add_resume()
-    parser.add_floatX()
-    parser.add_backend()
+    _add_of_every_script(parser)
 
     options = parser.parse_args(arguments)
     highest = CORRUPTIONS[options.corruption].highest
@@ -122,10 +119,7 @@ def SdA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
     _add_finetuning(parser)
     _add_training(parser)
     _add_layers(parser, defaults["hidden_layers_sizes"], levels)
-    parser.add_seed()
-    parser.add_resume()
-    parser.add_floatX()
-    parser.add_backend()
+    _add_of_every_script(parser)
     parser.epilog = _SdA_epilog(parser)
 
     parser.set_defaults(**RECIPES[parser.parse_args(arguments).recipe])
@@ -139,6 +133,13 @@ def SdA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
         )
     of_each = tuple(levels[min(i, len(levels) - 1)] for i in range(n_layers))
     return _as_arguments(parser, options, of_each)
+
+
+def _add_of_every_script(parser: OneLineParser):
+    parser.add_seed()
+    parser.add_resume()
+    parser.add_floatX()
+    parser.add_backend()
 
 
 def _add_finetuning(parser: OneLineParser):

@@ -59,6 +59,7 @@ class DeviceJAXLinker(JAXLinker):
         jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
 
         def is_whole() -> bool:
+            """Tell whether all are whole; one that has to exist and does not is an error."""
             whole = True
             for op, x, index in slices:
                 place, n_rows = int(inputs[index][0]), settled(inputs[x][0]).shape[0]

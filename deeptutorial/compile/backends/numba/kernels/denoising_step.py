@@ -25,7 +25,7 @@ from numba import carray, njit, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
-from deeptutorial.compile.backends.numba.kernels.blocks import pointer, rows_of
+from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive, pointer, rows_of
 from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
@@ -343,11 +343,8 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
         add_to(b, move_b)
         add_to(b_prime, move_b_prime)
     # The phases saw addresses only; what they lay in must not be freed before.
-    _keep_alive(task, reals, cost, work)
-    _keep_alive(move_W, move_b, move_b_prime, L)
+    keep_alive(task, reals)
+    keep_alive(cost, work)
+    keep_alive(move_W, move_b)
+    keep_alive(move_b_prime, L)
     return L
-
-
-@inner(inline="never")
-def _keep_alive(a, b, c, d):
-    return a.size + b.size + c.size + d.size

@@ -17,6 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
 from deeptutorial.compile.backends.numba.kernels.vector_math import splat
@@ -70,14 +71,9 @@ def filler(kind: str, dtype: str) -> Callable:
         helped = threads.begin(T)
         threads.together(kernel(), T, task.ctypes.data, helped)
         threads.end(helped)
-        _keep_alive(task, out)
+        keep_alive(task, out)
 
     return fill
-
-
-@njit(inline="never")
-def _keep_alive(a, b):
-    return a.size + b.size
 
 
 # What the kernels are told, as 64-bit integers.

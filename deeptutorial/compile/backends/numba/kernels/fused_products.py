@@ -29,7 +29,7 @@ from numba import carray, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
-from deeptutorial.compile.backends.numba.kernels.blocks import pointer
+from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive, pointer
 from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
@@ -459,7 +459,7 @@ def _drive(plan_address, table_address, like):
     for s in range(n_sums):
         out, parts = arrays[n_inputs + n_stored + s], operands[n_inputs + n_stored + s][_FIRST]
         _add_up(axes[s], out, parts, M, N, down, beside, like)
-    _keep_alive(memory, sparse)
+    keep_alive(memory, sparse)
     return 0
 
 
@@ -480,11 +480,6 @@ def _add_up(axis, out, parts, M, N, down, beside, like):
         for j in range(tiles):
             total += part[j, i]
         _vector(out[_ADDRESS] + i * size, ONE, like)[0] = total
-
-
-@inner(inline="never")
-def _keep_alive(a, b):
-    return a.size + b.size
 
 
 @cache
