@@ -52,6 +52,29 @@ class OneLineParser(argparse.ArgumentParser):
             "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
             "mnist, or digits where there is no way to get it (default: %(default)s)",
         )
+        self.add_reading()
+
+    def add_reading(self):
+        """Add what `load_data` takes as `reading`; what is not given is not among the options."""
+        self.add_argument(
+            "--transpose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of a table: its columns are the examples, its rows what was measured",
+        )
+        self.add_argument(
+            "--label-column",
+            default=argparse.SUPPRESS,
+            metavar="NAME",
+            help="of a table: the column that holds the classes, by its name, or by its number "
+            "(from 1 on, or -1 for the last)",
+        )
+        self.add_argument(
+            "--impute",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of a table: put the mean of its column in the place of a missing value",
+        )
 
     def add_output_folder(self, **given):
         self.add_argument(

@@ -1,10 +1,12 @@
 """From the name of a data set to shared variables."""
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -22,18 +24,29 @@ from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
+from deeptutorial.datasets.text_tables import read_text_table
 
 __all__ = ["load_data", "read_dataset", "read_undivided"]
 
 PICKLED_MNIST = "mnist.pkl.gz"
 
-READERS: dict[str, Callable[[Path], Dataset | Examples]] = {".npz": read_npz}
-"""Of a file, by its suffix; where it has no such suffix, its content tells."""
+Reader = Callable[..., Dataset | Examples]
+
+READERS: dict[str, Reader] = {
+    ".npz": read_npz,
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".pcl"), read_text_table),
+}
+"""Of a file, by its suffix; where it has no such suffix, its content tells.
+
+What can be said about how to read such a file are a reader's keyword arguments.
+"""
 
 SharedPart = tuple[SharedVariable, TensorVariable]
 
 
-def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -> list[SharedPart]:
+def load_data(
+    dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none", **reading: Any
+) -> list[SharedPart]:
     """Load a data set into shared variables.
 
     Parameters
@@ -54,6 +67,8 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
         one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
         deviation 1. The training set decides on the factors.
+    **reading
+        How to read it, where its kind leaves that open.
 
     Returns
     -------
@@ -71,43 +86,59 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
     DatasetError
         If there is one, but it cannot be used.
     """
-    data = read_dataset(dataset, scale)
+    data = read_dataset(dataset, scale, **reading)
     return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: str | os.PathLike, scale: str = "none") -> Dataset:
+def read_dataset(dataset: str | os.PathLike, scale: str = "none", **reading: Any) -> Dataset:
     """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
-    found = read_undivided(dataset)
+    found = read_undivided(dataset, **reading)
     return scaled(divided(found) if isinstance(found, Examples) else found, scale)
 
 
-def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
+def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Examples:
     """Read a data set as it is: in its parts if it has any, else all of it in its order."""
+    for option in set(reading) - _options(read_picture_folder, *READERS.values()):
+        raise TypeError(f"unexpected keyword argument {option!r}: no kind of data is read so")
     name = os.fspath(dataset)
-    if name == "digits":
-        return read_digits()
-    if name == "mnist":
-        return _read_mnist()
-    if name == "auto":
-        return _read_mnist_or_digits()
+    if name in NAMED:
+        return _read(NAMED[name], name, reading)
 
     path = Path(name)
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        if find_idx_files(path):
-            return replace(read_idx_folder(path), source=name)
-        return replace(read_picture_folder(path), source=name)
+        read = read_idx_folder if find_idx_files(path) else read_picture_folder
+        return replace(_read(read, path, reading), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
-        return replace(_read_file(path), source=name)
+        return replace(_read(_reader_of(path), path, reading), source=name)
     if name == PICKLED_MNIST:
-        return _read_mnist()
+        return _read(NAMED["mnist"], name, reading)
     raise DatasetNotFoundError(
         f"{name}: no such file or folder, and it is none of the names mnist, digits and auto"
     )
 
 
-def _read_file(path: Path) -> Dataset | Examples:
+def _read(read: Reader, what: Any, reading: dict[str, Any]) -> Dataset | Examples:
+    """Call a reader with what is said about how to read, if that means something to it."""
+    for option in reading:
+        if option not in _options(read):
+            taken = " and ".join(f"`{taken}`" for taken in sorted(_options(read)))
+            raise DatasetError(
+                f"{what}: `{option}` means nothing for this kind of data"
+                + (f"; it takes {taken}" if taken else "")
+            )
+    return read(what, **reading)
+
+
+def _options(*readers: Reader) -> set[str]:
+    given = (
+        parameter for read in readers for parameter in inspect.signature(read).parameters.values()
+    )
+    return {parameter.name for parameter in given if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def _reader_of(path: Path) -> Reader:
     try:
         with open_regular(path) as file:
             is_zip = file.read(2) == b"PK"
@@ -115,11 +146,19 @@ def _read_file(path: Path) -> Dataset | Examples:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    read = READERS.get(path.suffix.lower(), read_npz if is_zip else read_pickled)
-    return read(path)
+    suffix = _suffix(path)
+    return READERS.get(suffix, read_npz if is_zip else read_pickled)
 
 
-def _read_mnist() -> Dataset:
+def _suffix(path: Path) -> str:
+    """Return what the name ends with, in small letters, where it is packed without that of .gz."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] in ([".gz"], [".bz2"], [".xz"]):
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _read_mnist(_name: str = "mnist") -> Dataset:
     for folder in data_folders():
         if len(find_idx_files(folder)) == len(IDX_NAMES):
             return replace(read_idx_folder(folder), source="MNIST")
@@ -133,7 +172,7 @@ def _read_mnist() -> Dataset:
     return replace(read_idx_folder(target), source="MNIST")
 
 
-def _read_mnist_or_digits() -> Dataset:
+def _read_mnist_or_digits(_name: str) -> Dataset:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:
@@ -144,6 +183,18 @@ def _read_mnist_or_digits() -> Dataset:
             file=sys.stderr,
         )
         return read_digits()
+
+
+def _read_digits(_name: str) -> Dataset:
+    return read_digits()
+
+
+NAMED: dict[str, Reader] = {
+    "digits": _read_digits,
+    "mnist": _read_mnist,
+    "auto": _read_mnist_or_digits,
+}
+"""What has a name and is no path."""
 
 
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
