@@ -18,10 +18,9 @@ Labels = np.ndarray | None
 def numbered(parts: Sequence[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     """Number the classes of a data set, the same in all its parts.
 
-    Numbers from 0 on, or with gaps, stay as they are. Where they come without gaps and begin
-    elsewhere (1 to 26), where they are -1 and 1, truth values or texts, the classes are numbered
-    from 0 on in natural order (1, 2, 10) and keep their names. A text that is empty, or the number
-    -1 beside others, is no label.
+    Numbers from 0 on, or with gaps, stay as they are. Where they go from 1 on without gaps, are -1
+    and 1, truth values or texts, the classes are numbered from 0 on in natural order (1, 2, 10) and
+    keep their names. A text that is empty, or the number -1 beside others, is no label.
 
     Parameters
     ----------
@@ -107,15 +106,12 @@ def _of_numbers(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
             "1",
         )
     known = values[values != NO_LABEL]
-    if (
-        len(known) < 2
-        or known[0] <= 0
-        or not np.array_equal(known, known[0] + np.arange(len(known)))
-    ):
+    from_1_on = 1 + np.arange(len(known))
+    if len(known) < 2 or not np.array_equal(known, from_1_on):
         return parts, ()
-    first = int(known[0])
-    names = tuple(str(first + i) for i in range(len(known)))
     return [
-        labels if labels is None else np.where(labels == NO_LABEL, NO_LABEL, labels - known[0])
+        labels
+        if labels is None
+        else np.where(labels == NO_LABEL, NO_LABEL, labels.astype(np.int64) - 1)
         for labels in parts
-    ], names
+    ], tuple(map(str, from_1_on))

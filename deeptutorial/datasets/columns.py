@@ -1,8 +1,8 @@
 """What the columns of a table are: identifiers, classes, pixels, or values."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,14 @@ from deeptutorial.datasets.errors import DatasetError
 
 __all__ = [
     "IDENTIFIER_NAMES",
-    "as_pixels",
+    "Layout",
     "column_called",
     "described_column",
     "have_pixel_names",
     "imputed",
+    "layout",
+    "pixels_as_bytes",
+    "refuse_missing",
     "shape_of_columns",
     "whole",
 ]
@@ -30,6 +33,16 @@ LABEL_NAMES = frozenset(("label", "class"))
 def described_column(names: Sequence[str], column: int) -> str:
     """Name a column in a message: by its number, and by its name if it has one."""
     return f"column {column + 1}" + (f" ({names[column]!r:.60})" if names else "")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table hold what; `names` are those of the values, if they have any."""
+
+    values: list[int]
+    names: tuple[str, ...]
+    identifiers: int | None
+    labels: int | None
 
 
 def column_called(
@@ -56,22 +69,125 @@ def column_called(
     )
 
 
+def layout(
+    source: str,
+    names: Sequence[str],
+    texts: Sequence[Sequence[str] | None],
+    labels: int | None,
+    identifiers: int | None = None,
+) -> Layout:
+    """Tell which columns of a table are values.
+
+    Parameters
+    ----------
+    source : str
+        The table, for messages.
+    names : sequence of str
+        Of the columns; empty if they have none.
+    texts : sequence
+        For each column some of its texts, or None if it holds numbers.
+    labels, identifiers : int or None
+        The columns of which that is known. The first is found to hold identifiers if it is called
+        so, or has texts.
+
+    Raises
+    ------
+    DatasetError
+        If another column holds texts.
+    """
+    if identifiers is None and labels != 0:
+        first = texts[0]
+        if first is not None or (names and names[0].lower() in IDENTIFIER_NAMES):
+            identifiers = 0
+        if first is not None and labels is None and _repeat(first):
+            raise DatasetError(
+                f"{source}: {described_column(names, 0)} holds {first[0]!r:.60} and other texts "
+                f"that repeat, which are no identifiers; {_as_labels(names, 0)}"
+            )
+    left = [column for column in range(len(texts)) if column not in (labels, identifiers)]
+    if identifiers == 0 and [name.upper() for name in names[1:3]] == ["NAME", "GWEIGHT"]:
+        left = left[2:]  # Stanford's PCL
+    for column in left:
+        found = texts[column]
+        if found is not None:
+            raise DatasetError(
+                f"{source}: {described_column(names, column)} holds {found[0]!r:.60}, which is no "
+                f"number; {_as_labels(names, column)}"
+            )
+    if not left:
+        raise DatasetError(f"{source}: no column of numbers is left")
+    own = tuple(names[column] for column in left) if names else ()
+    if own == tuple(map(str, range(len(own)))):  # what pandas calls columns that have no names
+        own = ()
+    return Layout(left, own, identifiers, labels)
+
+
+def _as_labels(names: Sequence[str], column: int) -> str:
+    wanted = (names and names[column]) or column + 1
+    return f"if these are the classes, take --label-column {wanted} (label_column= in Python)"
+
+
+def _repeat(texts: Sequence[str]) -> bool:
+    return len(texts) > 3 and 2 * len(set(texts)) <= len(texts)
+
+
 def have_pixel_names(names: Sequence[str]) -> bool:
     """Tell whether columns are called pixel0, pixel1, ... or 1x1, 1x2, ..."""
     return bool(names) and all(re.fullmatch(r"pixel_?[0-9]+|[0-9]+x[0-9]+", name) for name in names)
 
 
-def as_pixels(values: np.ndarray) -> np.ndarray | None:
-    """Return values as the bytes that they are, or None where they are anything else."""
-    if not 1 < values.max(initial=0) <= 255 or values.min() < 0:  # NaN is neither
-        return None
-    pixels = values.astype(np.uint8)
-    return pixels if np.array_equal(pixels, values) else None
+def pixels_as_bytes(blocks: Iterable[Examples]) -> Iterator[Examples]:
+    """Turn the values of columns that are called as pixels are into bytes, where they are bytes.
+
+    Raises
+    ------
+    DatasetError
+        If they begin as bytes, and are something else later.
+    """
+    are_pixels, n_rows = None, 0
+    for block in blocks:
+        if are_pixels is None:
+            are_pixels = have_pixel_names(block.columns) and block.images.max(initial=0) > 1
+            are_pixels = are_pixels and _are_bytes(block.images)
+        elif are_pixels and not _are_bytes(block.images):
+            raise DatasetError(
+                f"{block.source}: its columns are called as pixels are and begin as bytes, but the "
+                f"rows {n_rows + 1} to {n_rows + len(block.images)} hold other numbers"
+            )
+        n_rows += len(block.images)
+        yield replace(block, images=block.images.astype(np.uint8)) if are_pixels else block
+
+
+def _are_bytes(values: np.ndarray) -> bool:
+    with np.errstate(invalid="ignore"):  # NaN is no byte
+        return bool(np.array_equal(values.astype(np.uint8), values))
 
 
 def shape_of_columns(n_values: int, names: Sequence[str]) -> tuple[int, int]:
     """Return the shape of an image: pixels may be a square; what has names of its own is none."""
     return square_shape(n_values) if not names or have_pixel_names(names) else (1, n_values)
+
+
+def refuse_missing(examples: Examples) -> Examples:
+    """Refuse values that are missing, naming the first of them.
+
+    Raises
+    ------
+    DatasetError
+    """
+    images = examples.images
+    if images.dtype.kind == "f" and np.isnan(images).any():
+        row, *columns = (int(place[0]) for place in np.nonzero(np.isnan(images)))
+        called = (
+            "" if examples.identifiers is None else f" ({str(examples.identifiers[row])!r:.60})"
+        )
+        raise DatasetError(
+            f"{examples.source}: row {row + 1}{called}, "
+            + ", ".join(described_column(examples.columns, column) for column in columns)
+            + f": the value is missing (of {int(np.isnan(images).sum())} NaN); take --impute "
+            "(impute=True in Python) to put the mean of the column in its place"
+        )
+    return examples
 
 
 def whole(blocks: Iterable[Examples], impute: bool) -> Examples:

@@ -17,14 +17,21 @@ from pytensor.tensor.variable import TensorVariable
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.class_names import numbered
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
+from deeptutorial.datasets.hdf5 import read_hdf5
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
+from deeptutorial.datasets.in_memory import read_arrays
+from deeptutorial.datasets.matlab import read_mat
+from deeptutorial.datasets.npy import read_npy_rows
+from deeptutorial.datasets.npz import read_npz
+from deeptutorial.datasets.parquet import read_parquet
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_npz, read_picture_folder
+from deeptutorial.datasets.pictures import read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
-from deeptutorial.datasets.text_tables import read_text_table
+from deeptutorial.datasets.text_tables import read_amat, read_text_table, refuse_spreadsheet
 
 __all__ = ["load_data", "read_dataset", "read_undivided"]
 
@@ -34,12 +41,27 @@ Reader = Callable[..., Dataset | Examples]
 
 READERS: dict[str, Reader] = {
     ".npz": read_npz,
-    **dict.fromkeys((".csv", ".tsv", ".txt", ".pcl"), read_text_table),
+    ".npy": read_npy_rows,
+    ".mat": read_mat,
+    ".amat": read_amat,
+    **dict.fromkeys((".h5", ".hdf5", ".hdf", ".h5ad"), read_hdf5),
+    **dict.fromkeys((".parquet", ".pq"), read_parquet),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".pcl"), read_text_table),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), refuse_spreadsheet),
 }
 """Of a file, by its suffix; where it has no such suffix, its content tells.
 
 What can be said about how to read such a file are a reader's keyword arguments.
 """
+
+BEGINNINGS: tuple[tuple[bytes, Reader], ...] = (
+    (b"PK", read_npz),
+    (b"\x93NUMPY", read_npy_rows),
+    (b"\x89HDF", read_hdf5),
+    (b"PAR1", read_parquet),
+    (b"MATLAB ", read_mat),
+)
+"""Content that tells what it is; all else is a pickle, or by its name, if it has one, a text."""
 
 SharedPart = tuple[SharedVariable, TensorVariable]
 
@@ -98,15 +120,28 @@ def read_dataset(dataset: str | os.PathLike, scale: str = "none", **reading: Any
 
 def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Examples:
     """Read a data set as it is: in its parts if it has any, else all of it in its order."""
-    for option in set(reading) - _options(read_picture_folder, *READERS.values()):
+    for option in set(reading) - _options(read_arrays, read_picture_folder, *READERS.values()):
         raise TypeError(f"unexpected keyword argument {option!r}: no kind of data is read so")
+    found = _read_undivided(dataset, reading)
+    if isinstance(found, Dataset):
+        return found
+    (labels,), class_names = numbered([found.labels])
+    return replace(found, labels=labels, class_names=class_names or found.class_names)
+
+
+def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples:
+    if not isinstance(dataset, str | os.PathLike):
+        return _read(read_arrays, dataset, reading)
     name = os.fspath(dataset)
     if name in NAMED:
         return _read(NAMED[name], name, reading)
 
     path = Path(name)
-    if not os.path.exists(path) and path.name == name:
-        path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
+    if not os.path.exists(path) and "::" in name:
+        of_file, _, reading["member"] = name.partition("::")
+        path = Path(of_file)
+    if not os.path.exists(path) and path.name == str(path):
+        path = next((f / path for f in data_folders() if os.path.exists(f / path)), path)
     if os.path.isdir(path):
         read = read_idx_folder if find_idx_files(path) else read_picture_folder
         return replace(_read(read, path, reading), source=name)
@@ -121,11 +156,14 @@ def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Exam
 
 def _read(read: Reader, what: Any, reading: dict[str, Any]) -> Dataset | Examples:
     """Call a reader with what is said about how to read, if that means something to it."""
+    source = what if isinstance(what, str | Path) else "data in memory"
+    if "member" in reading and "member" not in _options(read):
+        raise DatasetError(f"{source}::{reading['member']}: no kind of file that has named arrays")
     for option in reading:
         if option not in _options(read):
-            taken = " and ".join(f"`{taken}`" for taken in sorted(_options(read)))
+            taken = " and ".join(f"`{taken}`" for taken in sorted(_options(read) - {"member"}))
             raise DatasetError(
-                f"{what}: `{option}` means nothing for this kind of data"
+                f"{source}: `{option}` means nothing for this kind of data"
                 + (f"; it takes {taken}" if taken else "")
             )
     return read(what, **reading)
@@ -141,13 +179,24 @@ def _options(*readers: Reader) -> set[str]:
 def _reader_of(path: Path) -> Reader:
     try:
         with open_regular(path) as file:
-            is_zip = file.read(2) == b"PK"
+            begin = file.read(16)
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     suffix = _suffix(path)
-    return READERS.get(suffix, read_npz if is_zip else read_pickled)
+    if suffix in READERS:
+        return READERS[suffix]
+    for content, read in BEGINNINGS:
+        if begin.startswith(content):
+            return read
+    if suffix in TEXTS and not begin.startswith(b"\x80"):
+        return read_text_table
+    return read_pickled
+
+
+TEXTS = (".dat", ".data", ".asc")
+"""What tables of text are called too, among other things."""
 
 
 def _suffix(path: Path) -> str:

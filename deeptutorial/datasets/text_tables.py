@@ -5,7 +5,6 @@ import itertools
 import lzma
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,18 @@ import numpy as np
 from deeptutorial.datasets.arrays import Examples
 from deeptutorial.datasets.columns import (
     IDENTIFIER_NAMES,
-    as_pixels,
+    Layout,
     column_called,
     described_column,
-    have_pixel_names,
+    layout,
+    pixels_as_bytes,
     shape_of_columns,
     whole,
 )
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.unpacking import opened
 
-__all__ = ["read_text_table", "text_table_in_blocks"]
+__all__ = ["read_amat", "read_text_table", "refuse_spreadsheet", "text_table_in_blocks"]
 
 MISSING = frozenset(
     ("", "na", "n/a", "nan", "#n/a", "null", "none", "nd", "?", ".", "-", "<na>", "missing")
@@ -82,11 +82,42 @@ def text_table_in_blocks(
             if transpose:
                 yield _transposed(rows, label_column, impute)
             else:
-                yield from _in_blocks(rows, label_column, impute)
+                yield from pixels_as_bytes(_in_blocks(rows, label_column, impute))
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{path}: damaged packed data ({error})") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def read_amat(
+    path: Path, *, transpose: bool = False, label_column: str | None = "-1", impute: bool = False
+) -> Examples:
+    """Read a table as Larochelle and others published theirs, the class in the last column.
+
+    Larochelle, H., Erhan, D., Courville, A., Bergstra, J. and Bengio, Y. (2007), An empirical
+    evaluation of deep architectures on problems with many factors of variation, ICML.
+
+    Parameters
+    ----------
+    path : Path
+    transpose, label_column, impute
+        As `read_text_table` takes them.
+
+    Raises
+    ------
+    DatasetError
+    """
+    return read_text_table(path, transpose=transpose, label_column=label_column, impute=impute)
+
+
+def refuse_spreadsheet(path: Path) -> Examples:
+    """Say what would do in the place of a spreadsheet's own format.
+
+    Raises
+    ------
+    DatasetError
+    """
+    raise DatasetError(f"{path}: a spreadsheet; save its sheet as CSV, and take that")
 
 
 # ---- lines to rows of texts
@@ -268,86 +299,42 @@ def _separator(sample: list[tuple[int, str]]) -> str | None:
 # ---- rows of texts to numbers
 
 
-@dataclass
-class _Layout:
-    """Which columns hold what."""
-
-    values: list[int]
-    names: list[str]
-    identifiers: int | None
-    labels: int | None
-
-
-def _layout(rows: _Rows, labels: int | None) -> _Layout:
-    header = rows.header
-    left = list(range(rows.n_columns))
-    if header and not header[-1] and all(not cells[-1].strip() for cells in rows.sample):
-        left.pop()  # a separator at the end of each line
-    identifiers = None
-    if labels != 0 and (
-        (header and header[0].lower() in IDENTIFIER_NAMES)
-        or not all(rows.is_number(cells[0]) for cells in rows.sample)
-    ):
-        identifiers = 0
-        if [name.upper() for name in header[1:3]] == ["NAME", "GWEIGHT"]:  # Stanford's PCL
-            left = [left[0], *left[3:]]
-    left = [column for column in left if column not in (labels, identifiers)]
-    for column in left:
-        for cells in rows.sample:
-            if not rows.is_number(cells[column]):
-                raise DatasetError(
-                    f"{rows.path}: {described_column(header, column)} holds {cells[column]!r:.60}, "
-                    "which is no number; if these are the classes, take --label-column "
-                    f"{(header and header[column]) or column + 1} (label_column= in Python)"
-                )
-    if identifiers == 0 and labels is None and _repeat(cells[0] for cells in rows.sample):
-        raise DatasetError(
-            f"{rows.path}: {described_column(header, 0)} holds {rows.sample[0][0]!r:.60} and other "
-            "texts that repeat, which are no identifiers; if these are the classes, take "
-            f"--label-column {(header and header[0]) or 1} (label_column= in Python)"
-        )
-    names = [header[column] for column in left] if header else []
-    return _Layout(left, names, identifiers, labels)
-
-
-def _repeat(texts: Iterator[str]) -> bool:
-    seen = list(texts)
-    return len(seen) > 3 and 2 * len(set(seen)) <= len(seen)
+def _layout(rows: _Rows, labels: int | None) -> Layout:
+    texts: list[list[str] | None] = []
+    for column in range(rows.n_columns):
+        cells = [cells[column].strip() for cells in rows.sample]
+        cells.sort(key=rows.is_number)  # what is told of is no number
+        texts.append(None if rows.is_number(cells[0]) else cells)
+    if rows.header and not rows.header[-1] and all(not cells[-1] for cells in rows.sample):
+        texts.pop()  # a separator at the end of each line
+    return layout(str(rows.path), rows.header, texts, labels)
 
 
 def _in_blocks(rows: _Rows, label_column: str | None, impute: bool) -> Iterator[Examples]:
     labels = column_called(str(rows.path), rows.header, rows.n_columns, label_column)
-    layout = _layout(rows, labels)
-    n_values = len(layout.values)
-    n_rows = max(1, CELLS_OF_A_BLOCK // max(1, n_values))
-    are_pixels: bool | None = None if have_pixel_names(layout.names) else False
+    columns = _layout(rows, labels)
+    n_values = len(columns.values)
+    n_rows = max(1, CELLS_OF_A_BLOCK // n_values)
     numbers = iter(rows)
     while block := list(itertools.islice(numbers, n_rows)):
-        block = [row for row in block if not _is_weights(row[1], layout)]
+        block = [row for row in block if not _is_weights(row[1], columns)]
         values = np.empty((len(block), n_values))
         for i, (line, cells) in enumerate(block):
-            values[i] = _numbers(rows, line, cells, layout.values)
-        _check(rows, values, layout.values, [line for line, _ in block], impute)
-        pixels = None if are_pixels is False else as_pixels(values)
-        if are_pixels and pixels is None:
-            raise DatasetError(
-                f"{rows.path}: its columns are called as pixels are and begin as bytes, but the "
-                f"lines {block[0][0]} to {block[-1][0]} hold other numbers"
-            )
-        are_pixels = pixels is not None
+            values[i] = _numbers(rows, line, cells, columns.values)
+        _check(rows, values, columns.values, [line for line, _ in block], impute)
         yield Examples(
-            values if pixels is None else pixels,
-            _labels(_texts(block, layout.labels)),
-            shape_of_columns(n_values, layout.names),
-            columns=tuple(layout.names),
-            identifiers=_texts(block, layout.identifiers),
+            values,
+            _labels(_texts(block, columns.labels)),
+            shape_of_columns(n_values, columns.names),
+            columns=columns.names,
+            identifiers=_texts(block, columns.identifiers),
             source=str(rows.path),
         )
 
 
-def _is_weights(cells: Sequence[str], layout: _Layout) -> bool:
+def _is_weights(cells: Sequence[str], columns: Layout) -> bool:
     """Tell whether this is the second line of Stanford's PCL, which weights the columns."""
-    return layout.identifiers is not None and cells[layout.identifiers] == "EWEIGHT"
+    return columns.identifiers is not None and cells[columns.identifiers] == "EWEIGHT"
 
 
 def _texts(block: list[tuple[int, list[str]]], column: int | None) -> np.ndarray | None:
@@ -402,30 +389,30 @@ def _transposed(rows: _Rows, label_row: str | None, impute: bool) -> Examples:
     """Read a table whose columns are the examples, and whose lines are what was measured."""
     wanted = None if label_row is None else label_row.strip()
     rows.sample = [cells for cells in rows.sample if cells[0].strip() != wanted]
-    layout = _layout(rows, None)
+    columns = _layout(rows, None)
     names, lines, measured, labels = [], [], [], None
     for number, (line, cells) in enumerate(rows, 1):
-        if _is_weights(cells, layout):
+        if _is_weights(cells, columns):
             continue
-        name = "" if layout.identifiers is None else cells[layout.identifiers].strip()
+        name = "" if columns.identifiers is None else cells[columns.identifiers].strip()
         if labels is None and wanted is not None and wanted in (name, str(number)):
-            labels = _labels(np.array([cells[column].strip() for column in layout.values]))
+            labels = _labels(np.array([cells[column].strip() for column in columns.values]))
             continue
         names.append(name)
         lines.append(line)
-        measured.append(_numbers(rows, line, cells, layout.values))
+        measured.append(_numbers(rows, line, cells, columns.values))
     if wanted is not None and labels is None:
         raise DatasetError(f"{rows.path}: there is no line called {wanted!r:.60} for the labels")
     if not measured:
         raise DatasetError(f"{rows.path}: there are no lines of numbers")
     values = np.stack(measured)
-    _check(rows, values, layout.values, lines, impute)
-    columns = tuple(names) if layout.identifiers is not None else ()
+    _check(rows, values, columns.values, lines, impute)
+    genes = tuple(names) if columns.identifiers is not None else ()
     return Examples(
         np.ascontiguousarray(values.T),
         labels,
-        shape_of_columns(len(names), columns),
-        columns=columns,
-        identifiers=np.array(layout.names) if layout.names else None,
+        shape_of_columns(len(names), genes),
+        columns=genes,
+        identifiers=np.array(columns.names) if columns.names else None,
         source=str(rows.path),
     )

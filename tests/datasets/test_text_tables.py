@@ -69,7 +69,7 @@ def test_what_pandas_numbers(table):
         table(",0,1,2\n" + joined([i, *row] for i, row in enumerate(VALUES)))
     )
     np.testing.assert_array_equal(examples.images, VALUES)
-    assert (examples.columns, examples.identifiers.tolist()) == (("0", "1", "2"), list("0123"))
+    assert (examples.columns, examples.identifiers.tolist()) == ((), list("0123"))
 
 
 @pytest.mark.parametrize("separator", ["\t", ","])
@@ -260,4 +260,4 @@ def test_blocks(table, monkeypatch, refusal):
     rows = [[f"pixel{i}" for i in range(3)], *(values % 256).tolist()]
     assert read_text_table(table(joined(rows))).images.dtype == np.uint8
     rows[-1][0] = 0.5
-    refusal(read_text_table, table(joined(rows)), "begin as bytes", "lines 82 to 101")
+    refusal(read_text_table, table(joined(rows)), "begin as bytes", "rows 81 to 100")

@@ -44,8 +44,9 @@ from deeptutorial.commands.parser import LARGEST, MOST
 from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.idx import read_idx
+from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_npz, read_picture
+from deeptutorial.datasets.pictures import read_picture
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
 from SdA import test_SdA
 from tests.faults.scripts import small_dA, small_SdA, write_small_data
