@@ -115,7 +115,8 @@ def layout(
                 f"number; {_as_labels(names, column)}"
             )
     if not left:
-        raise DatasetError(f"{source}: no column of numbers is left")
+        first = "" if texts[0] is None else f" (but {texts[0][0]!r:.60})"
+        raise DatasetError(f"{source}: no column of numbers is left{first}")
     own = tuple(names[column] for column in left) if names else ()
     if own == tuple(map(str, range(len(own)))):  # what pandas calls columns that have no names
         own = ()

@@ -161,6 +161,8 @@ def _column(source: str, frame: Any, place: int) -> np.ndarray:
     if texts and all(isinstance(value, str) or value is None or value != value for value in values):
         return np.array([value if isinstance(value, str) else "" for value in values], dtype=str)
     try:
+        if array.dtype.kind != "O":  # dates would be numbers of nanoseconds
+            raise TypeError("they are dates or the like")
         if hasattr(frame, "iloc"):
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.array(values, dtype=np.float64)
