@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
+from deeptutorial.datasets.scaling import SCALINGS
 
 __all__ = ["LARGEST", "MOST", "OneLineParser", "number", "whole"]
 
@@ -74,6 +75,18 @@ class OneLineParser(argparse.ArgumentParser):
             action="store_true",
             default=argparse.SUPPRESS,
             help="of a table: put the mean of its column in the place of a missing value",
+        )
+
+    def add_scale(self):
+        self.add_argument(
+            "--scale",
+            choices=SCALINGS,
+            default=argparse.SUPPRESS,
+            help="what is done to values that are not in [0, 1]: minmax brings each column there "
+            "(a constant one to 0), max divides all by the largest, standardize brings each column "
+            "to mean 0 and deviation 1 (for a squared error). The training set decides, the "
+            "model's file keeps the factors, and encode, predict and denoise go by them "
+            "(default: none)",
         )
 
     def add_output_folder(self, **given):

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,20 @@ from deeptutorial.datasets.in_memory import read_arrays
 from deeptutorial.datasets.matlab import read_mat
 from deeptutorial.datasets.npy import read_npy_rows
 from deeptutorial.datasets.npz import read_npz
-from deeptutorial.datasets.parquet import read_parquet
+from deeptutorial.datasets.parquet import parquet_in_blocks, read_parquet
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
-from deeptutorial.datasets.text_tables import read_amat, read_text_table, refuse_spreadsheet
+from deeptutorial.datasets.text_tables import (
+    amat_in_blocks,
+    read_amat,
+    read_text_table,
+    refuse_spreadsheet,
+    text_table_in_blocks,
+)
 
-__all__ = ["load_data", "read_dataset", "read_undivided"]
+__all__ = ["load_data", "read_dataset", "read_in_blocks", "read_undivided"]
 
 PICKLED_MNIST = "mnist.pkl.gz"
 
@@ -53,6 +59,13 @@ READERS: dict[str, Reader] = {
 
 What can be said about how to read such a file are a reader's keyword arguments.
 """
+
+IN_BLOCKS: dict[Reader, Callable[..., Iterator[Examples]]] = {
+    read_amat: amat_in_blocks,
+    read_parquet: parquet_in_blocks,
+    read_text_table: text_table_in_blocks,
+}
+"""What reads some examples at a time, in the place of a reader that returns all of them."""
 
 BEGINNINGS: tuple[tuple[bytes, Reader], ...] = (
     (b"PK", read_npz),
@@ -129,6 +142,29 @@ def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Exam
     return replace(found, labels=labels, class_names=class_names or found.class_names)
 
 
+def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examples]:
+    """Read examples in one piece, some at a time where their kind allows it.
+
+    Labels are as the file has them, and what is to be imputed may still be NaN.
+
+    Raises
+    ------
+    DatasetError
+        Where they are divided into parts, too.
+    """
+    path = Path(dataset)
+    if os.path.isfile(path):
+        read = _reader_of(path)
+        if read in IN_BLOCKS:
+            _check_options(read, path, reading)
+            yield from IN_BLOCKS[read](path, **reading)
+            return
+    found = read_undivided(dataset, **reading)
+    if isinstance(found, Dataset):
+        raise DatasetError(f"{found.source}: has a training and a test set, and rows are one piece")
+    yield found
+
+
 def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples:
     if not isinstance(dataset, str | os.PathLike):
         return _read(read_arrays, dataset, reading)
@@ -156,6 +192,11 @@ def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples
 
 def _read(read: Reader, what: Any, reading: dict[str, Any]) -> Dataset | Examples:
     """Call a reader with what is said about how to read, if that means something to it."""
+    _check_options(read, what, reading)
+    return read(what, **reading)
+
+
+def _check_options(read: Reader, what: Any, reading: dict[str, Any]):
     source = what if isinstance(what, str | Path) else "data in memory"
     if "member" in reading and "member" not in _options(read):
         raise DatasetError(f"{source}::{reading['member']}: no kind of file that has named arrays")
@@ -166,7 +207,6 @@ def _read(read: Reader, what: Any, reading: dict[str, Any]) -> Dataset | Example
                 f"{source}: `{option}` means nothing for this kind of data"
                 + (f"; it takes {taken}" if taken else "")
             )
-    return read(what, **reading)
 
 
 def _options(*readers: Reader) -> set[str]:

@@ -12,6 +12,8 @@ __all__ = ["SCALINGS", "Scaling"]
 SCALINGS = ("none", "minmax", "max", "standardize")
 """Nothing; each column to [0, 1]; all by one factor to [0, 1]; each to mean 0 and deviation 1."""
 
+CELLS_AT_ONCE = 1 << 22
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -56,7 +58,7 @@ class Scaling:
             width = rows.max(axis=0).astype(np.float64) - shift
         elif kind == "standardize":
             shift = rows.mean(axis=0, dtype=np.float64)
-            width = rows.std(axis=0, dtype=np.float64)
+            width = _deviation(rows, shift)
             # Rounding in the mean of equal values is no deviation.
             width[rows.min(axis=0) == rows.max(axis=0)] = 0
         else:
@@ -119,3 +121,12 @@ class Scaling:
                 raise ValueError(f"{name} of the scaling must hold finite numbers")
             numbers.append(tuple(map(float, values)))
         return cls(plain["kind"], *numbers)
+
+
+def _deviation(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column, some rows at a time: there may be many."""
+    n_at_once = max(1, CELLS_AT_ONCE // rows.shape[1])
+    squares = np.zeros_like(mean)
+    for start in range(0, len(rows), n_at_once):
+        squares += ((rows[start : start + n_at_once] - mean) ** 2).sum(axis=0)
+    return np.sqrt(squares / len(rows))

@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,13 @@ from deeptutorial.datasets.columns import (
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.unpacking import opened
 
-__all__ = ["read_amat", "read_text_table", "refuse_spreadsheet", "text_table_in_blocks"]
+__all__ = [
+    "amat_in_blocks",
+    "read_amat",
+    "read_text_table",
+    "refuse_spreadsheet",
+    "text_table_in_blocks",
+]
 
 MISSING = frozenset(
     ("", "na", "n/a", "nan", "#n/a", "null", "none", "nd", "?", ".", "-", "<na>", "missing")
@@ -107,7 +114,13 @@ def read_amat(
     ------
     DatasetError
     """
-    return read_text_table(path, transpose=transpose, label_column=label_column, impute=impute)
+    reading = {"transpose": transpose, "label_column": label_column, "impute": impute}
+    return whole(amat_in_blocks(path, **reading), impute)
+
+
+def amat_in_blocks(path: Path, **reading: Any) -> Iterator[Examples]:
+    """Read such a table some lines at a time, as `text_table_in_blocks` does."""
+    return text_table_in_blocks(path, **{"label_column": "-1"} | reading)
 
 
 def refuse_spreadsheet(path: Path) -> Examples:
