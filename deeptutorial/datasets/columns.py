@@ -39,7 +39,7 @@ def described_column(names: Sequence[str], column: int) -> str:
 class Layout:
     """Which columns of a table hold what; `names` are those of the values, if they have any."""
 
-    values: list[int]
+    values: Sequence[int]
     names: tuple[str, ...]
     identifiers: int | None
     labels: int | None
@@ -88,18 +88,18 @@ def layout(
         For each column some of its texts, or None if it holds numbers.
     labels, identifiers : int or None
         The columns of which that is known. The first is found to hold identifiers if it is called
-        so, or has texts.
+        so.
 
     Raises
     ------
     DatasetError
         If another column holds texts.
     """
-    if identifiers is None and labels != 0:
+    if identifiers is None and labels != 0 and names and names[0].lower() in IDENTIFIER_NAMES:
+        identifiers = 0
+    if identifiers == 0 and labels is None:
         first = texts[0]
-        if first is not None or (names and names[0].lower() in IDENTIFIER_NAMES):
-            identifiers = 0
-        if first is not None and labels is None and _repeat(first):
+        if first is not None and _repeat(first):
             raise DatasetError(
                 f"{source}: {described_column(names, 0)} holds {first[0]!r:.60} and other texts "
                 f"that repeat, which are no identifiers; {_as_labels(names, 0)}"
@@ -118,9 +118,10 @@ def layout(
         first = "" if texts[0] is None else f" (but {texts[0][0]!r:.60})"
         raise DatasetError(f"{source}: no column of numbers is left{first}")
     own = tuple(names[column] for column in left) if names else ()
+    values = range(left[0], left[-1] + 1)  # which are cut out of a row more quickly
     if own == tuple(map(str, range(len(own)))):  # what pandas calls columns that have no names
         own = ()
-    return Layout(left, own, identifiers, labels)
+    return Layout(values if len(values) == len(left) else left, own, identifiers, labels)
 
 
 def _as_labels(names: Sequence[str], column: int) -> str:

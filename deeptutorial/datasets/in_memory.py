@@ -128,12 +128,10 @@ def _of_frame(
     if not names or not len(frame):
         raise DatasetError(f"{source}: it is empty")
     arrays = [_column(source, frame, place) for place in range(len(names))]
-    roles = layout(
-        source,
-        names,
-        [None if array.dtype.kind != "U" else array[:20].tolist() for array in arrays],
-        column_called(source, names, len(names), label_column) if labels is None else None,
-    )
+    of_labels = column_called(source, names, len(names), label_column) if labels is None else None
+    texts = [None if array.dtype.kind != "U" else array[:20].tolist() for array in arrays]
+    first = 0 if of_labels != 0 and texts[0] is not None else None
+    roles = layout(source, names, texts, of_labels, first)
     index = getattr(frame, "index", None)
     identifiers = None if index is None or type(index).__name__ == "RangeIndex" else index
     if roles.identifiers is not None:

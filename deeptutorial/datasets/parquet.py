@@ -97,7 +97,10 @@ def _layout(path: Path, schema: Any, label_column: str | None) -> Layout:
         kind = field.type
         is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
         texts.append(None if is_number or types.is_boolean(kind) else [str(kind)])
-    return layout(str(path), names, texts, labels, _index_of_pandas(schema, names))
+    index = _index_of_pandas(schema, names)
+    if index is None and labels != 0 and texts[0] is not None:
+        index = 0
+    return layout(str(path), names, texts, labels, index)
 
 
 def _index_of_pandas(schema: Any, names: list[str]) -> int | None:

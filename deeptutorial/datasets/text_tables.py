@@ -184,6 +184,8 @@ class _Rows:
         """Yield lines that are not empty, without comments at the top, and their numbers."""
         is_top = True
         for number, raw in enumerate(_raw_lines(self.path, file), 1):
+            if not raw:
+                continue
             if b"\0" in raw:
                 raise DatasetError(
                     f"{self.path}: line {number} holds a NUL byte: it is no text, or one in UTF-16;"
@@ -224,11 +226,12 @@ class _Rows:
         """Take the header away from the first rows, if they have one."""
         top = [cell.strip() for cell in first[0][1]]
         below = [cells for _, cells in first[1:]]
-        are_texts = [not self.is_number(name) for name in top]
+        are_texts = [not is_number for is_number in self.are_numbers(top)]
         stands_over_numbers = any(
-            is_text and len(cells) == len(top) and self.is_number(cells[j])
+            is_text and is_number
             for cells in below
-            for j, is_text in enumerate(are_texts)
+            if any(are_texts) and len(cells) == len(top)
+            for is_text, is_number in zip(are_texts, self.are_numbers(cells), strict=True)
         )
         if (
             (below and len(below[0]) == len(top) + 1 and any(are_texts))
@@ -247,6 +250,25 @@ class _Rows:
         except ValueError:
             return False
         return True
+
+    def are_numbers(self, cells: list[str]) -> list[bool]:
+        """Tell of each of many cells whether it holds a number."""
+        try:
+            self.numbers(cells)
+        except ValueError:
+            return [self.is_number(cell) for cell in cells]
+        return [True] * len(cells)
+
+    def numbers(self, cells: list[str]) -> np.ndarray:
+        """Return the numbers in cells, as quickly as may be, else raise ValueError.
+
+        It is raised for some that `number` knows, too.
+        """
+        text = "".join(cells)
+        # `float` takes 1_0 and ٣ for numbers as well, and we do not.
+        if self.separator == ";" or "_" in text or not text.isascii():
+            raise ValueError("to be looked at one by one")
+        return np.fromiter(map(float, cells), np.float64, len(cells))
 
     def number(self, cell: str) -> float:
         """Return the number in a cell, NaN where it is missing; else raise ValueError."""
@@ -313,14 +335,17 @@ def _separator(sample: list[tuple[int, str]]) -> str | None:
 
 
 def _layout(rows: _Rows, labels: int | None) -> Layout:
-    texts: list[list[str] | None] = []
-    for column in range(rows.n_columns):
-        cells = [cells[column].strip() for cells in rows.sample]
-        cells.sort(key=rows.is_number)  # what is told of is no number
-        texts.append(None if rows.is_number(cells[0]) else cells)
-    if rows.header and not rows.header[-1] and all(not cells[-1] for cells in rows.sample):
+    are_numbers = [rows.are_numbers(cells) for cells in rows.sample]
+    texts: list[list[str] | None] = [None] * rows.n_columns
+    for column, is_always in enumerate(map(all, zip(*are_numbers, strict=True))):
+        if not is_always:  # what is told of is no number
+            cells = [cells[column].strip() for cells in rows.sample]
+            texts[column] = sorted(cells, key=rows.is_number)
+    if rows.header and not rows.header[-1] and all(not cells[-1].strip() for cells in rows.sample):
         texts.pop()  # a separator at the end of each line
-    return layout(str(rows.path), rows.header, texts, labels)
+    # A text among numbers is no identifier, but something that is no number.
+    has_texts_first = labels != 0 and not any(numbers[0] for numbers in are_numbers)
+    return layout(str(rows.path), rows.header, texts, labels, 0 if has_texts_first else None)
 
 
 def _in_blocks(rows: _Rows, label_column: str | None, impute: bool) -> Iterator[Examples]:
@@ -362,11 +387,12 @@ def _labels(texts: np.ndarray | None) -> np.ndarray | None:
 
 
 def _numbers(rows: _Rows, line: int, cells: list[str], columns: Sequence[int]) -> np.ndarray:
-    wanted = cells if len(columns) == len(cells) else [cells[column] for column in columns]
+    if isinstance(columns, range):
+        wanted = cells[columns.start : columns.stop]
+    else:
+        wanted = [cells[column] for column in columns]
     try:
-        # As quick as may be; `float` takes 1_0 and ٣ for numbers as well, and we do not.
-        if rows.separator != ";" and "_" not in (text := "".join(wanted)) and text.isascii():
-            return np.fromiter(map(float, wanted), np.float64, len(wanted))
+        return rows.numbers(wanted)
     except ValueError:
         pass
     values = np.empty(len(wanted))

@@ -166,7 +166,7 @@ def test_matlab(tmp_path, refusal):
     scipy.io.savemat(path, {"words": scipy.sparse.csc_matrix(X)})
     check(read_undivided(path), labels=None)
     scipy.io.savemat(path, {"names": text, "s": {"a": X}})
-    refusal(read_undivided, path, "no array of numbers", "names (cell)", "s (struct)")
+    refusal(read_undivided, path, "no array of numbers", "names (a cell)", "s (a structure)")
     scipy.io.savemat(path, {"a": X, "b": X})
     refusal(read_undivided, path, f"name one, as {path}::a")
     check(read_undivided(f"{path}::b"), labels=None)

@@ -49,6 +49,7 @@ from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
 from SdA import test_SdA
+from tests.faults import bad_tables
 from tests.faults.scripts import small_dA, small_SdA, write_small_data
 
 REFUSALS = (DatasetError, ArchiveError, RunFolderError, OSError)
@@ -258,6 +259,10 @@ def kinds(folder: Path) -> list[Kind]:
         ),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("checkpoint", checkpoint, resumption, True, ".npz"),
+        *(
+            Kind(name, content, read, suffix=suffix)
+            for name, content, read, suffix in bad_tables.kinds()
+        ),
     ]
 
 
@@ -423,6 +428,7 @@ def absurd(name: str, folder: Path):
         "npz": npz_files(),
         "pickle": hostile_pickles(folder / "canary"),
         "pickle, gzipped": hostile_pickles(folder / "canary").map(zipped),
+        **bad_tables.absurd(),
     }.get(name)
 
 
@@ -451,6 +457,7 @@ def bombs():
     for side in (10_000, 20_000, 60_000):
         yield "picture, PNG", png_of_nothing(side)
     yield "picture, BMP", bmp_of_nothing(60_000)
+    yield from bad_tables.bombs()
 
 
 def png_of_nothing(side: int) -> bytes:
