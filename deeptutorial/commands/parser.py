@@ -50,8 +50,10 @@ class OneLineParser(argparse.ArgumentParser):
             default="auto",
             metavar="NAME|PATH",
             help="mnist (found or downloaded), digits (built in), a .pkl.gz in the tutorial's "
-            "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
-            "mnist, or digits where there is no way to get it (default: %(default)s)",
+            "layout, a folder with MNIST's four files, a folder of pictures, a table (.csv, .tsv, "
+            ".txt, .pcl, packed or not, .parquet, .amat) or arrays (.npz, .npy, .mat, .h5; "
+            "FILE::NAME is one of several); auto is mnist, or digits where there is no way to get "
+            "it (default: %(default)s)",
         )
         self.add_reading()
 

@@ -80,13 +80,13 @@ SharedPart = tuple[SharedVariable, TensorVariable]
 
 
 def load_data(
-    dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none", **reading: Any
+    dataset: Any = PICKLED_MNIST, scale: str = "none", **reading: Any
 ) -> list[SharedPart]:
     """Load a data set into shared variables.
 
     Parameters
     ----------
-    dataset : str or path
+    dataset : str, path, array, DataFrame, sparse matrix, or a pair of these
         One of
 
         - ``"mnist"``: the four IDX files or ``mnist.pkl.gz``, wherever they are found (the folder
@@ -94,16 +94,22 @@ def load_data(
           user's cache folder), or else fetched from a mirror;
         - ``"digits"``: the built-in digits, MNIST's size, drawn by this project;
         - ``"auto"``: MNIST, or the built-in digits where there is no way to get it;
-        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``), to an ``.npz``, to a
-          folder with the four IDX files, or to a folder of pictures. A name without a folder is
-          looked for in the folders above too, and ``"mnist.pkl.gz"`` that is nowhere means
-          ``"mnist"``.
+        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``), to a folder with the
+          four IDX files, or to a folder of pictures. A name without a folder is looked for in the
+          folders above too, and ``"mnist.pkl.gz"`` that is nowhere means ``"mnist"``;
+        - a path to a table: ``.csv``, ``.tsv``, ``.txt``, ``.pcl`` (``.gz``, ``.bz2``, ``.xz`` of
+          them), ``.parquet``, ``.amat``; or to arrays: ``.npz``, ``.npy``, ``.mat``, ``.h5``, where
+          ``"FILE::NAME"`` names one of several;
+        - what is in memory: rows of examples ``X``, a pair ``(X, y)``, or three of these.
     scale : {"none", "minmax", "max", "standardize"}
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
         one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
         deviation 1. The training set decides on the factors.
     **reading
-        How to read it, where its kind leaves that open.
+        How to read it, where its kind leaves that open. Of tables and arrays: ``transpose=True``
+        takes the columns for the examples, ``label_column`` is where the classes are (by name, by
+        number from 1 on, or -1 for the last), ``impute=True`` puts the mean of its column in the
+        place of a missing value.
 
     Returns
     -------
@@ -119,19 +125,22 @@ def load_data(
     DatasetNotFoundError
         If there is no such data set, and it cannot be fetched.
     DatasetError
-        If there is one, but it cannot be used.
+        If there is one, but it cannot be used; or if it needs a package that is not installed
+        (``pip install 'deeptutorial[tables]'``).
+    TypeError
+        If `reading` has something in it that no kind of data knows.
     """
     data = read_dataset(dataset, scale, **reading)
     return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: str | os.PathLike, scale: str = "none", **reading: Any) -> Dataset:
+def read_dataset(dataset: Any, scale: str = "none", **reading: Any) -> Dataset:
     """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
     found = read_undivided(dataset, **reading)
     return scaled(divided(found) if isinstance(found, Examples) else found, scale)
 
 
-def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Examples:
+def read_undivided(dataset: Any, **reading: Any) -> Dataset | Examples:
     """Read a data set as it is: in its parts if it has any, else all of it in its order."""
     for option in set(reading) - _options(read_arrays, read_picture_folder, *READERS.values()):
         raise TypeError(f"unexpected keyword argument {option!r}: no kind of data is read so")
