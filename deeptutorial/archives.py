@@ -161,6 +161,10 @@ def read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:
         If it is no such array.
     """
     shape, is_fortran, dtype = read_npy_header(file)
+    if dtype.kind == "O":
+        raise ArchiveError(
+            "an array of objects, not of numbers; np.stack makes one of arrays of the same shape"
+        )
     if dtype.kind not in kinds:
         raise ArchiveError(f"an array of {str(dtype)[:60]}, not of numbers")
     size = math.prod(shape) * dtype.itemsize

@@ -100,7 +100,7 @@ def _of_texts(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
 def _of_numbers(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     there = [labels for labels in parts if labels is not None]
     values = np.unique(np.concatenate(there)) if there else np.zeros(0)
-    if values.tolist() == [-1, 1]:
+    if values.tolist() == [-1, 1] and any(len(np.unique(labels)) == 2 for labels in there):
         return [labels if labels is None else (labels > 0).astype(np.int32) for labels in parts], (
             "-1",
             "1",

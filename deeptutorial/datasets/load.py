@@ -146,9 +146,22 @@ def read_undivided(dataset: Any, **reading: Any) -> Dataset | Examples:
         raise TypeError(f"unexpected keyword argument {option!r}: no kind of data is read so")
     found = _read_undivided(dataset, reading)
     if isinstance(found, Dataset):
-        return found
+        return found if found.class_names else _with_numbered_classes(found)
     (labels,), class_names = numbered([found.labels])
     return replace(found, labels=labels, class_names=class_names or found.class_names)
+
+
+def _with_numbered_classes(dataset: Dataset) -> Dataset:
+    """Number the classes of a data set whose labels are numbers already: from 0 on."""
+    parts = (dataset.train, dataset.valid, dataset.test)
+    labels, class_names = numbered([labels for _, labels in parts])
+    if not class_names:
+        return dataset
+    train, valid, test = (
+        (images, np.asarray(own, dtype=np.int32))
+        for (images, _), own in zip(parts, labels, strict=True)
+    )
+    return replace(dataset, train=train, valid=valid, test=test, class_names=class_names)
 
 
 def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examples]:

@@ -115,7 +115,7 @@ def test_bare_arrays(tmp_path, refusal):
     np.save(path, X[0])
     refusal(read_undivided, path, "got (9,)")
     np.save(path, np.array([1, None], dtype=object))
-    refusal(read_undivided, path, "an array of object, not of numbers")
+    refusal(read_undivided, path, "an array of objects, not of numbers", "np.stack")
 
 
 def test_what_lies_beside(tmp_path, refusal):

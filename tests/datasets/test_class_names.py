@@ -1,5 +1,7 @@
 """Labels of every kind that files have, as numbers with names."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,19 @@ def test_texts_of_no_alphabet_are_refused(tmp_path, refusal):
     labels = np.frombuffer(b"\xff\xff\xff\xff" * 3, "<U1")
     np.savez(tmp_path / "x.npz", x=np.full((3, 2), 0.5), y=labels)
     refusal(read_dataset, tmp_path / "x.npz", "cannot be read as .npz")
+
+
+def test_classes_of_a_pickle_are_numbered_too(tmp_path):
+    x, y = np.full((12, 4), 0.5), np.arange(12) % 3 + 1
+    with open(tmp_path / "set.pkl", "wb") as file:
+        pickle.dump(((x, y), (x, y[::-1]), (x[:2], y[:2])), file)
+    dataset = read_dataset(tmp_path / "set.pkl")
+    assert dataset.class_names == ("1", "2", "3")
+    assert dataset.train[1].tolist() == (y - 1).tolist()
+    assert dataset.test[1].tolist() == [0, 1]
+
+
+def test_no_label_in_one_part_and_a_single_class_in_another():
+    parts, names = numbered([np.array([1, 1]), np.array([-1, -1])])
+    assert names == ()
+    assert [part.tolist() for part in parts] == [[1, 1], [-1, -1]]
