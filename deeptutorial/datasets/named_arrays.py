@@ -154,9 +154,10 @@ def examples_of(
             "np.float32 first"
         )
     if images.ndim != 2 and (transpose or label_column is not None):
+        option = "transpose" if transpose else "label_column"
         raise DatasetError(
-            f"{source}: `transpose` and `label_column` need an array of rows and columns, and this "
-            f"one has the shape {images.shape}"
+            f"{source}: `{option}` needs an array of rows and columns, and this one has the shape "
+            f"{images.shape}"
         )
     if transpose:
         images = images.T

@@ -85,7 +85,11 @@ class Run:
         reading: Mapping[str, object] = MappingProxyType({}),
         **settings: object,
     ):
-        self.settings = {**settings, **reading}
+        self.settings = {
+            name: value
+            for name, value in {**settings, **reading}.items()
+            if name != "dataset" or isinstance(value, str | os.PathLike)  # no array in a report
+        }
         self.stages: list[Stage] = []
         self._folder = Path(output_folder)
         self._checkpoints = Checkpoints(self._folder)
