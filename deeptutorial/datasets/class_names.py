@@ -108,10 +108,17 @@ def _of_numbers(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     known = values[values != NO_LABEL]
     from_1_on = 1 + np.arange(len(known))
     if len(known) < 2 or not np.array_equal(known, from_1_on):
-        return parts, ()
+        return [labels if labels is None else _whole(labels) for labels in parts], ()
     return [
         labels
         if labels is None
         else np.where(labels == NO_LABEL, NO_LABEL, labels.astype(np.int64) - 1)
         for labels in parts
     ], tuple(map(str, from_1_on))
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """Return floats that are whole numbers as such; all others as they are."""
+    if labels.dtype.kind == "f" and (np.abs(labels) < 2**31).all() and (labels % 1 == 0).all():
+        return labels.astype(np.int32)
+    return labels

@@ -37,6 +37,8 @@ MISSING = frozenset(
 )
 """What stands for a value that is not there, in small letters."""
 
+TRUTHS = {"true": 1.0, "false": 0.0}
+
 CELLS_OF_A_BLOCK = 1 << 21
 LONGEST_LINE = 1 << 26  # bytes
 SAMPLE = 20  # lines that tell how the table is laid out
@@ -241,6 +243,16 @@ class _Rows:
         ):
             first.pop(0)
             return top
+        if (
+            are_texts[0]
+            and len(top) > 3
+            and _goes_up(top[1:])
+            and not all(_goes_up(cells[1:]) for cells in below)
+        ):
+            raise DatasetError(
+                f"{self.path}: line {first[0][0]} may be a header of numbers, or values: if it is "
+                "a header, call its first column id; if not, put a header above it"
+            )
         return []
 
     def is_number(self, cell: str) -> bool:
@@ -275,11 +287,21 @@ class _Rows:
         text = cell.strip()
         if text.lower() in MISSING:
             return np.nan
+        if text.lower() in TRUTHS:
+            return TRUTHS[text.lower()]
         if self.separator == ";" and "." not in text:
             text = text.replace(",", ".")  # a decimal comma, where it does not separate
         if "_" in text or not text.isascii():
             raise ValueError(f"{text!r} is no number")
         return float(text)
+
+
+def _goes_up(cells: list[str]) -> bool:
+    """Tell whether cells are whole numbers, each larger than the last, as years and times are."""
+    if not all(cell.strip().isdecimal() and len(cell) < 10 for cell in cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    return all(a < b for a, b in itertools.pairwise(numbers))
 
 
 def _raw_lines(path: Path, file) -> Iterator[bytes]:

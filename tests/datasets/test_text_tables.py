@@ -57,6 +57,21 @@ def test_identifiers_are_kept(table, corner):
     assert examples.identifiers.tolist() == SAMPLES
 
 
+def test_a_header_of_numbers(table, refusal):
+    text = "country,2001,2002,2004\nFR,1.5,2,1\nDE,3,4,6\n"
+    refusal(read_text_table, table(text), "line 1 may be a header of numbers")
+    examples = read_text_table(table(text.replace("country", "id")))
+    np.testing.assert_array_equal(examples.images, [[1.5, 2, 1], [3, 4, 6]])
+    assert examples.columns == ("2001", "2002", "2004")
+    without = read_text_table(table(text.replace("2001", "2001.5")))
+    assert without.identifiers.tolist() == ["country", "FR", "DE"]
+
+
+def test_truth_values(table):
+    examples = read_text_table(table("a,b\nTrue,0.5\nFALSE,1\n"))
+    np.testing.assert_array_equal(examples.images, [[1, 0.5], [0, 1]])
+
+
 def test_a_corner_that_r_leaves_out(table):
     text = with_identifiers().replace("gene\t", "", 1)
     examples = read_text_table(table(text, "genes.txt"))
