@@ -201,6 +201,8 @@ def whole(blocks: Iterable[Examples], impute: bool) -> Examples:
         If there are none.
     """
     pieces = list(blocks)
+    if len(pieces) == 1:
+        return imputed(pieces[0]) if impute else pieces[0]
     if not pieces:
         raise DatasetError("an empty table")
     images = np.concatenate([piece.images for piece in pieces])

@@ -50,7 +50,7 @@ READERS: dict[str, Reader] = {
     ".npy": read_npy_rows,
     ".mat": read_mat,
     ".amat": read_amat,
-    **dict.fromkeys((".h5", ".hdf5", ".hdf", ".h5ad"), read_hdf5),
+    **dict.fromkeys((".h5", ".hdf5"), read_hdf5),
     **dict.fromkeys((".parquet", ".pq"), read_parquet),
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".pcl"), read_text_table),
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), refuse_spreadsheet),
@@ -66,6 +66,9 @@ IN_BLOCKS: dict[Reader, Callable[..., Iterator[Examples]]] = {
     read_text_table: text_table_in_blocks,
 }
 """What reads some examples at a time, in the place of a reader that returns all of them."""
+
+UNPACKING = frozenset((read_amat, read_npy_rows, read_text_table))
+"""What reads ``.gz``, ``.bz2`` and ``.xz`` of its kind."""
 
 BEGINNINGS: tuple[tuple[bytes, Reader], ...] = (
     (b"PK", read_npz),
@@ -248,7 +251,10 @@ def _reader_of(path: Path) -> Reader:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     suffix = _suffix(path)
     if suffix in READERS:
-        return READERS[suffix]
+        read = READERS[suffix]
+        if suffix != path.suffix.lower() and read not in UNPACKING:
+            raise DatasetError(f"{path}: unpack it first; tables of text and .npy are read packed")
+        return read
     for content, read in BEGINNINGS:
         if begin.startswith(content):
             return read

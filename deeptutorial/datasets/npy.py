@@ -1,6 +1,8 @@
 """Rows on disk: an array in NumPy's format, with its labels and names in files beside it."""
 
 import json
+import lzma
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from deeptutorial.datasets.arrays import Examples
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import examples_of
+from deeptutorial.datasets.unpacking import opened
 
 __all__ = ["about_beside", "labels_beside", "read_npy_rows"]
 
@@ -67,9 +70,9 @@ def read_npy_rows(
 
 def _array(path: Path, kinds: str = "biuf") -> np.ndarray:
     try:
-        with open_regular(path) as file:
+        with opened(path) as file:
             return read_npy(file, kinds)
-    except ArchiveError as error:
+    except (ArchiveError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -193,6 +193,11 @@ class _Rows:
                     f"{self.path}: line {number} holds a NUL byte: it is no text, or one in UTF-16;"
                     " save it as UTF-8"
                 )
+            if b"\r" in raw and b'"' not in raw:
+                raise DatasetError(
+                    f"{self.path}: line {number} has a carriage return in it; end lines by line "
+                    "feeds"
+                )
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
@@ -216,7 +221,10 @@ class _Rows:
         begins = self.line
         try:
             for cells in rows:
-                yield self.line, cells
+                if cells[0].strip() or any(
+                    map(str.strip, cells)
+                ):  # spreadsheets leave empty rows behind
+                    yield self.line, cells
                 begins = self.line
         except csv.Error as error:
             raise DatasetError(
@@ -336,11 +344,7 @@ def _separator(sample: list[tuple[int, str]]) -> str | None:
         return (
             min(counts, default=0) > 1
             and len(set(counts[1:])) <= 1
-            and counts[0]
-            in (
-                counts[-1],
-                counts[-1] - 1,
-            )
+            and counts[-1] - counts[0] in (0, 1)
         )
 
     for separator in "\t;,":
@@ -360,9 +364,12 @@ def _layout(rows: _Rows, labels: int | None) -> Layout:
     are_numbers = [rows.are_numbers(cells) for cells in rows.sample]
     texts: list[list[str] | None] = [None] * rows.n_columns
     for column, is_always in enumerate(map(all, zip(*are_numbers, strict=True))):
-        if not is_always:  # what is told of is no number
-            cells = [cells[column].strip() for cells in rows.sample]
-            texts[column] = sorted(cells, key=rows.is_number)
+        if not is_always:
+            texts[column] = [
+                cells[column].strip()
+                for cells, is_number in zip(rows.sample, are_numbers, strict=True)
+                if not is_number[column]
+            ]
     if rows.header and not rows.header[-1] and all(not cells[-1].strip() for cells in rows.sample):
         texts.pop()  # a separator at the end of each line
     # A text among numbers is no identifier, but something that is no number.

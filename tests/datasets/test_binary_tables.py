@@ -1,6 +1,9 @@
 """Arrays and tables in .npz, .npy, .mat, HDF5, Parquet and .amat, as other programs write them."""
 
+import bz2
+import gzip
 import json
+import lzma
 import sys
 
 import h5py
@@ -116,6 +119,19 @@ def test_bare_arrays(tmp_path, refusal):
     refusal(read_undivided, path, "got (9,)")
     np.save(path, np.array([1, None], dtype=object))
     refusal(read_undivided, path, "an array of objects, not of numbers", "np.stack")
+
+
+def test_packed_arrays(tmp_path, refusal):
+    np.save(tmp_path / "x.npy", X)
+    content = (tmp_path / "x.npy").read_bytes()
+    for pack, suffix in ((gzip, "gz"), (bz2, "bz2"), (lzma, "xz")):
+        path = tmp_path / f"x.npy.{suffix}"
+        path.write_bytes(pack.compress(content))
+        check(read_undivided(path), labels=None)
+        path.write_bytes(pack.compress(content)[:-20])
+        refusal(read_undivided, path)
+    (tmp_path / "x.mat.gz").write_bytes(gzip.compress(b""))
+    refusal(read_undivided, tmp_path / "x.mat.gz", "unpack it first")
 
 
 def test_what_lies_beside(tmp_path, refusal):

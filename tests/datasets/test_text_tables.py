@@ -163,6 +163,11 @@ def test_quotes(table):
     assert examples.columns == ("a, the first", 'b "two"')
 
 
+def test_empty_rows_of_a_spreadsheet(table):
+    examples = read_text_table(table("id,a,b\ns,1,2\n,,\nt,3,4\n , ,\n\n"))
+    np.testing.assert_array_equal(examples.images, [[1, 2], [3, 4]])
+
+
 def test_a_separator_at_the_end_of_each_line(table):
     examples = read_text_table(table("a,b,\n1,2,\n3,4,\n"))
     np.testing.assert_array_equal(examples.images, [[1, 2], [3, 4]])
@@ -235,6 +240,7 @@ def test_a_column_without_values(table, refusal):
         ("a,b\n1,2\n3,4,5\n", ["line 3 has 3 values", "have 2"]),
         ("a,b\n1,2\n3\n", ["line 3 has 1 values"]),
         ('a,b\n1,2\n"3,4\n5,6\n', ["quote", "after line 2"]),
+        ("a,b\r1,2\r3,4\r", ["carriage return"]),
         ("a,b\n1,2\n3,=1+2\n", ["column 2 ('b')", "'=1+2'", "no number"]),
         ("a,b\n1,2\n" + "1,2\n" * 30 + "1,1_000\n", ["line 33, column 2 ('b'): '1_000'"]),
         ("a,b\n1,2\n" + "1,2\n" * 30 + "1,٣\n", ["line 33, column 2"]),
