@@ -15,6 +15,7 @@ import json
 import math
 import os
 import stat
+import sys
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -25,7 +26,14 @@ import numpy as np
 
 from deeptutorial.files import replacing
 
-__all__ = ["ArchiveError", "open_regular", "read_archive", "read_npy", "write_archive"]
+__all__ = [
+    "ArchiveError",
+    "open_regular",
+    "read_archive",
+    "read_npy",
+    "read_npy_header",
+    "write_archive",
+]
 
 HEADER = "header.json"
 
@@ -136,27 +144,28 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     return open(path, "rb")
 
 
-def read_npy(file: IO[bytes]) -> np.ndarray:
+def read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:
     """Read an array of plain numbers in NumPy's format from a stream that holds nothing else.
 
     `numpy.load` takes the memory that the header claims before it looks whether there is as much.
+
+    Parameters
+    ----------
+    file : binary file
+    kinds : str
+        The kinds of types that are taken, numbers by default; S and U are texts.
 
     Raises
     ------
     ArchiveError
         If it is no such array.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the Python that wrote it
-        try:
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[np.lib.format.read_magic(file)]
-            shape, is_fortran, dtype = read_header(file)
-        except Exception as error:  # the header is a Python expression
-            raise ArchiveError(f"no array in NumPy's format: {error}") from error
-    if dtype.kind not in "biuf":
+    shape, is_fortran, dtype = read_npy_header(file)
+    if dtype.kind == "O":
+        raise ArchiveError(
+            "an array of objects, not of numbers; np.stack makes one of arrays of the same shape"
+        )
+    if dtype.kind not in kinds:
         raise ArchiveError(f"an array of {str(dtype)[:60]}, not of numbers")
     size = math.prod(shape) * dtype.itemsize
     data = bytearray()
@@ -168,7 +177,37 @@ def read_npy(file: IO[bytes]) -> np.ndarray:
         array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if is_fortran else "C")
     except ValueError as error:  # nothing by so much that nobody could count it
         raise ArchiveError(f"the header tells of an impossible array: {error}") from error
-    return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
+    array = np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
+    if dtype.kind == "U" and array.size and array.view(np.uint32).max() > sys.maxunicode:
+        raise ArchiveError("texts of characters that there are not")
+    return array
+
+
+def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read what comes before the values of an array in NumPy's format.
+
+    Returns
+    -------
+    shape : tuple of int
+    is_fortran : bool
+        Whether the first index runs fastest.
+    dtype : dtype
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such header.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the Python that wrote it
+        try:
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[np.lib.format.read_magic(file)]
+            return read_header(file)
+        except Exception as error:  # the header is a Python expression
+            raise ArchiveError(f"no array in NumPy's format: {error}") from error
 
 
 def _read_members(file: BinaryIO) -> tuple[dict, dict[str, bytes]]:

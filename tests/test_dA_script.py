@@ -254,8 +254,29 @@ def test_options_default_to_the_signature():
     with pytensor.config.change_flags(floatX=pytensor.config.floatX):
         options = dA_options(script.test_dA, [])
     parameters = inspect.signature(script.test_dA).parameters
-    assert options == {name: given.default for name, given in parameters.items()} | {
-        "dataset": "auto"
+    defaults = {name: given.default for name, given in parameters.items() if name != "reading"}
+    assert options == defaults | {"dataset": "auto"}
+    assert parameters["reading"].kind is inspect.Parameter.VAR_KEYWORD
+
+
+def test_how_to_read_the_data_goes_to_load_data(monkeypatch):
+    import dA as script
+
+    given = {}
+
+    def load_data(dataset, **reading):
+        given.update(reading, dataset=dataset)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "load_data", load_data)
+    words = ["--dataset", "genes.tsv", "--transpose", "--label-column", "-1", "--impute"]
+    with pytest.raises(KeyboardInterrupt):
+        script.test_dA(**dA_options(script.test_dA, words))
+    assert given == {
+        "dataset": "genes.tsv",
+        "transpose": True,
+        "label_column": "-1",
+        "impute": True,
     }
 
 

@@ -9,6 +9,7 @@ so that none is left out.
 import argparse
 import ast
 import contextlib
+import gzip
 import importlib.metadata
 import importlib.util
 import os
@@ -92,6 +93,11 @@ def elsewhere(tmp_path, monkeypatch):
     for k, image in enumerate(x[:60]):
         Image.fromarray((image * 255).astype("uint8")).save(home / "pictures" / f"{k}.png")
     shutil.copytree(home / "pictures", home / "noisy")
+    genes = rng.normal(7, 2, (30, 140)).round(3).tolist()
+    lines = ["\t".join(["gene", *(f"GSM{i}" for i in range(140))])]
+    lines += ["\t".join([f"g{i}", *map(str, row)]) for i, row in enumerate(genes)]
+    (tmp_path / "expression.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    np.save(tmp_path / "rows.npy", rng.random((140, 30), dtype="float32"))
     for name in ("script.py", "old.py"):
         (tmp_path / name).write_text(OF_THEANO)
     monkeypatch.setenv("HOME", str(home))

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
+from deeptutorial.datasets.scaling import SCALINGS
 
 __all__ = ["LARGEST", "MOST", "OneLineParser", "number", "whole"]
 
@@ -49,8 +50,45 @@ class OneLineParser(argparse.ArgumentParser):
             default="auto",
             metavar="NAME|PATH",
             help="mnist (found or downloaded), digits (built in), a .pkl.gz in the tutorial's "
-            "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
-            "mnist, or digits where there is no way to get it (default: %(default)s)",
+            "layout, a folder with MNIST's four files, a folder of pictures, a table (.csv, .tsv, "
+            ".txt, .pcl, packed or not, .parquet, .amat) or arrays (.npz, .npy, .mat, .h5; "
+            "FILE::NAME is one of several); auto is mnist, or digits where there is no way to get "
+            "it (default: %(default)s)",
+        )
+        self.add_reading()
+
+    def add_reading(self):
+        """Add what `load_data` takes as `reading`; what is not given is not among the options."""
+        self.add_argument(
+            "--transpose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of a table: its columns are the examples, its rows what was measured",
+        )
+        self.add_argument(
+            "--label-column",
+            default=argparse.SUPPRESS,
+            metavar="NAME",
+            help="of a table: the column that holds the classes, by its name, or by its number "
+            "(from 1 on, or -1 for the last)",
+        )
+        self.add_argument(
+            "--impute",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of a table: put the mean of its column in the place of a missing value",
+        )
+
+    def add_scale(self):
+        self.add_argument(
+            "--scale",
+            choices=SCALINGS,
+            default=argparse.SUPPRESS,
+            help="what is done to values that are not in [0, 1]: minmax brings each column there "
+            "(a constant one to 0), max divides all by the largest, standardize brings each column "
+            "to mean 0 and deviation 1 (for a squared error). The training set decides, the "
+            "model's file keeps the factors, and encode, predict and denoise go by them "
+            "(default: none)",
         )
 
     def add_output_folder(self, **given):

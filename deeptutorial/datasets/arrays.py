@@ -1,10 +1,12 @@
 """A data set in memory: in one piece or in three parts, checked."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deeptutorial.datasets.class_names import NO_LABEL, numbered
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.scaling import Scaling
 
@@ -13,6 +15,7 @@ __all__ = [
     "Dataset",
     "Examples",
     "checked_part",
+    "checked_parts",
     "divided",
     "scaled",
     "square_shape",
@@ -26,9 +29,6 @@ PART_NAMES = ("training", "validation", "test")
 ROUNDING = 1e-6
 """So far beyond [0, 1] is float32's doing, in data that were scaled to it, and no other range."""
 
-NO_LABEL = -1
-"""Label of an example that has none."""
-
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -40,7 +40,8 @@ class Examples:
     ----------
     images : ndarray of shape (n, ...)
         One example a row.
-    labels : ndarray of shape (n,), or None for none
+    labels : ndarray or None
+        Numbers, texts or truth values, as `numbered` takes them; None for none.
     image_shape : (height, width) or (height, width, 3)
         Shape of one image before it was flattened; (1, values) for what is no image.
     class_names : tuple of str
@@ -51,6 +52,8 @@ class Examples:
         What the examples are called.
     source : str
         What it is, for people.
+    scaling : Scaling or None
+        What was done to the values already.
     """
 
     images: np.ndarray
@@ -60,6 +63,7 @@ class Examples:
     columns: tuple[str, ...] = ()
     identifiers: np.ndarray | None = None
     source: str = ""
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,30 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     return images, whole
 
 
+def checked_parts(
+    source: str, parts: Sequence[tuple[str, np.ndarray, np.ndarray | None]]
+) -> tuple[list[Part], tuple[str, ...]]:
+    """Check the parts of a data set, each given as (name, images, labels), and number its classes.
+
+    Returns
+    -------
+    list of (images, labels)
+        As `checked_part` returns them.
+    class_names : tuple of str
+        Of the classes 0, 1, 2, ..., in all the parts; empty where the labels are their own names.
+
+    Raises
+    ------
+    DatasetError
+    """
+    numbers, class_names = numbered([labels for _, _, labels in parts])
+    checked = [
+        checked_part(source, name, images, labels)
+        for (name, images, _), labels in zip(parts, numbers, strict=True)
+    ]
+    return checked, class_names
+
+
 def scaled(dataset: Dataset, scale: str) -> Dataset:
     """Bring a data set into a range that a model can learn.
 
@@ -169,7 +197,7 @@ def scaled(dataset: Dataset, scale: str) -> Dataset:
     dataset : Dataset
     scale : {"none", "minmax", "max", "standardize"}
         "none" leaves the values as they are, and sees to it that they lie in [0, 1]; the others
-        are chosen by the training set (see `Scaling`).
+        are chosen by the training set (see `Scaling`). What was scaled already stays as it is.
 
     Raises
     ------
@@ -177,6 +205,8 @@ def scaled(dataset: Dataset, scale: str) -> Dataset:
         If the values lie elsewhere.
     """
     parts = (dataset.train, dataset.valid, dataset.test)
+    if scale == "none" and dataset.scaling is not None:
+        return dataset
     if scale == "none":
         low = min(images.min() for images, _ in parts)
         high = max(images.max() for images, _ in parts)
@@ -189,6 +219,8 @@ def scaled(dataset: Dataset, scale: str) -> Dataset:
             return dataset
         train, valid, test = ((np.clip(images, 0, 1), labels) for images, labels in parts)
         return replace(dataset, train=train, valid=valid, test=test)
+    if dataset.scaling is not None:
+        raise DatasetError(f"{dataset.source}: is scaled already ({dataset.scaling.kind})")
     try:
         scaling = Scaling.fitted(scale, dataset.train[0])
     except DatasetError as error:
@@ -208,12 +240,17 @@ def divided(whole: Examples) -> Dataset:
             f"{source}: {len(whole.images)} example(s), and a training, a validation and a test "
             "set need at least one each"
         )
-    images, labels = checked_part(source, "whole", whole.images, whole.labels)
+    ((images, labels),), class_names = checked_parts(
+        source, [("whole", whole.images, whole.labels)]
+    )
     order = np.random.default_rng(0).permutation(len(images))
     n_held_out = max(1, len(images) // 7)
     pieces = np.split(order, [len(images) - 2 * n_held_out, len(images) - n_held_out])
     train, valid, test = ((images[piece], labels[piece]) for piece in pieces)
-    return Dataset(train, valid, test, whole.image_shape, whole.class_names, whole.columns, source)
+    return Dataset(
+        *(train, valid, test, whole.image_shape),
+        *(class_names or whole.class_names, whole.columns, source, whole.scaling),
+    )
 
 
 def without_last_sixth(source: str, part: Part) -> tuple[Part, Part]:

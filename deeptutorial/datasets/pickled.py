@@ -51,7 +51,7 @@ def read_pickled(path: Path) -> Dataset:
     except _RefusedError as refused:
         raise DatasetError(
             f"{path}: refused: the pickle asks for {refused}, and only NumPy arrays are read from "
-            "a pickle (any other name in it could run code)"
+            "a pickle (any other name in it could run code)" + _in_place_of(str(refused))
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path}: damaged gzip data ({error})") from error
@@ -80,6 +80,13 @@ def read_pickled(path: Path) -> Dataset:
         raise DatasetError(f"{path}: the three sets have images of different sizes: {sizes}")
     train, valid, test = parts
     return Dataset(train, valid, test, image_shape=square_shape(n_pixels))
+
+
+def _in_place_of(refused: str) -> str:
+    """Say what would do in the place of a pickle of something else."""
+    if refused.startswith("pandas."):
+        return "; save a table by its to_parquet or to_csv"
+    return "; save a sparse matrix by scipy.sparse.save_npz" if "sparse" in refused else ""
 
 
 def _is_sequence(value, length: int) -> bool:

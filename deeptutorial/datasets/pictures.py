@@ -1,30 +1,19 @@
-"""A user's own pictures: a folder of image files, or arrays in an ``.npz``."""
+"""A user's own pictures: a folder of image files."""
 
-import os
 import warnings
-import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from deeptutorial.archives import open_regular, read_npy
 from deeptutorial.datasets.arrays import (
-    Dataset,
     Examples,
-    checked_part,
-    square_shape,
     to_unit_interval,
-    without_last_sixth,
 )
 from deeptutorial.datasets.errors import DatasetError
-from deeptutorial.datasets.unpacking import check_unpacked_size
 
-__all__ = ["find_pictures", "is_picture", "read_npz", "read_picture", "read_picture_folder"]
-
-
-NPZ_NAMES = ("x", "y", *(f"{a}_{part}" for a in "xy" for part in ("train", "valid", "test")))
+__all__ = ["find_pictures", "is_picture", "read_picture", "read_picture_folder"]
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -148,70 +137,3 @@ def _on_white(picture: Image.Image) -> Image.Image:
     white = Image.new("RGBA", picture.size, "white")
     white.alpha_composite(picture.convert("RGBA"))
     return white.convert("RGB")
-
-
-def read_npz(path: Path) -> Dataset | Examples:
-    """Read arrays saved by ``numpy.savez``.
-
-    Either ``x`` (and ``y``, if there are labels) in one piece; or ``x_train``,
-    ``x_test`` and, if there is one, ``x_valid`` (with ``y_train``, ``y_test``, ``y_valid``), where
-    a missing validation set is made from the last sixth of the training set. Images have the shape
-    (n, pixels), (n, height, width) or (n, height, width, 3), as bytes or as floats in [0, 1].
-
-    Raises
-    ------
-    DatasetError
-    """
-    try:
-        # Not by `numpy.load`, which takes the memory that a header claims before it looks.
-        with open_regular(path) as packed, zipfile.ZipFile(packed) as file:
-            members = file.infolist()
-            size = sum(member.file_size for member in members)
-            check_unpacked_size(path, size, os.fstat(packed.fileno()).st_size)
-            names = [member.filename.removesuffix(".npy") for member in members]
-            arrays = {}
-            for name, member in zip(names, members, strict=True):
-                if name in NPZ_NAMES:
-                    with file.open(member) as content:
-                        arrays[name] = read_npy(content)
-    except DatasetError:
-        raise
-    except Exception as error:  # a damaged archive can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
-
-    source = str(path)
-    if "x" in arrays:
-        image_shape = _image_shape(source, arrays["x"])
-        return Examples(arrays["x"], arrays.get("y"), image_shape, source=source)
-    if "x_train" not in arrays or "x_test" not in arrays:
-        raise DatasetError(
-            f"{path}: expected the arrays x (and y), or x_train and x_test (and y_train, y_test), "
-            f"got {', '.join(names) or 'none'}"
-        )
-    image_shape = _image_shape(source, arrays["x_train"])
-    for name in ("x_valid", "x_test"):
-        if name in arrays and arrays[name].shape[1:] != arrays["x_train"].shape[1:]:
-            raise DatasetError(
-                f"{path}: x_train has examples of shape {arrays['x_train'].shape[1:]}, "
-                f"{name} of {arrays[name].shape[1:]}"
-            )
-    train = checked_part(source, "training", arrays["x_train"], arrays.get("y_train"))
-    test = checked_part(source, "test", arrays["x_test"], arrays.get("y_test"))
-    if "x_valid" in arrays:
-        valid = checked_part(source, "validation", arrays["x_valid"], arrays.get("y_valid"))
-    else:
-        train, valid = without_last_sixth(source, train)
-    return Dataset(train, valid, test, image_shape)
-
-
-def _image_shape(source: str, images: np.ndarray) -> tuple[int, ...]:
-    if images.ndim == 2:
-        return square_shape(images.shape[1])
-    if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3):
-        return images.shape[1:]
-    if images.ndim == 4 and images.shape[3] == 1:
-        return images.shape[1:3]
-    raise DatasetError(
-        f"{source}: images must have the shape (n, pixels), (n, height, width) or "
-        f"(n, height, width, 3), got {images.shape}"
-    )

@@ -12,6 +12,8 @@ __all__ = ["SCALINGS", "Scaling"]
 SCALINGS = ("none", "minmax", "max", "standardize")
 """Nothing; each column to [0, 1]; all by one factor to [0, 1]; each to mean 0 and deviation 1."""
 
+CELLS_AT_ONCE = 1 << 22
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -44,24 +46,30 @@ class Scaling:
         DatasetError
             If the values do not suit it.
         """
-        if kind == "max":
-            low, high = rows.min(), rows.max()
-            if low < 0:
-                raise DatasetError(
-                    f"max needs values of at least 0, and the least is {low:g}; take minmax"
-                )
-            return cls(kind, (0.0,), (1 / float(high) if high else 0.0,))
-        if kind == "minmax":
-            shift = rows.min(axis=0).astype(np.float64)
-            width = rows.max(axis=0).astype(np.float64) - shift
-        elif kind == "standardize":
-            shift = rows.mean(axis=0, dtype=np.float64)
-            width = rows.std(axis=0, dtype=np.float64)
-            # Rounding in the mean of equal values is no deviation.
-            width[rows.min(axis=0) == rows.max(axis=0)] = 0
-        else:
+        if kind not in SCALINGS[1:]:
             raise ValueError(f"unknown scaling {kind!r}: choose one of {', '.join(SCALINGS)}")
-        factor = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # is refused below
+            if kind == "max":
+                if low.min() < 0:
+                    raise DatasetError(
+                        f"max needs values of at least 0, and the least is {low.min():g}; take "
+                        "minmax"
+                    )
+                shift, width = np.zeros(1), np.array([high.max()], dtype=np.float64)
+            elif kind == "minmax":
+                shift = low.astype(np.float64)
+                width = high.astype(np.float64) - shift
+            else:
+                shift = rows.mean(axis=0, dtype=np.float64)
+                width = _deviation(rows, shift)
+                width[low == high] = 0  # rounding in the mean of equal values is no deviation
+            factor = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+        if not all(np.isfinite(numbers).all() for numbers in (shift, width, factor)):
+            raise DatasetError(
+                f"values from {low.min():g} to {high.max():g} are too large, or too near to each "
+                f"other, for {kind}"
+            )
         return cls(kind, tuple(shift.tolist()), tuple(factor.tolist()))
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
@@ -76,7 +84,8 @@ class Scaling:
         ndarray of float64, of shape (n, values)
             In [0, 1] for "minmax" and "max".
         """
-        scaled = (rows - np.asarray(self.shift)) * np.asarray(self.factor)
+        with np.errstate(over="ignore"):  # far beyond the training set's range
+            scaled = (rows - np.asarray(self.shift)) * np.asarray(self.factor)
         return scaled if self.kind == "standardize" else np.clip(scaled, 0, 1, out=scaled)
 
     def undo(self, scaled: np.ndarray) -> np.ndarray:
@@ -119,3 +128,12 @@ class Scaling:
                 raise ValueError(f"{name} of the scaling must hold finite numbers")
             numbers.append(tuple(map(float, values)))
         return cls(plain["kind"], *numbers)
+
+
+def _deviation(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column, some rows at a time: there may be many."""
+    n_at_once = max(1, CELLS_AT_ONCE // rows.shape[1])
+    squares = np.zeros_like(mean)
+    for start in range(0, len(rows), n_at_once):
+        squares += ((rows[start : start + n_at_once] - mean) ** 2).sum(axis=0)
+    return np.sqrt(squares / len(rows))

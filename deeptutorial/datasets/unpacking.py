@@ -1,14 +1,18 @@
-"""Data files, gzipped or not, that cannot make us unpack more than there may well be in them.
+"""Data files, packed or not, that cannot make us unpack more than there may well be in them.
 
 A megabyte of gzip can hold a gigabyte of zeros. Pictures come to five times their packed size, and
 as floats of the tutorial's layout to fifteen.
 """
 
+import bz2
 import gzip
+import io
+import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets.errors import DatasetError
@@ -20,10 +24,12 @@ FREELY = 1 << 28  # bytes, however small the file is
 
 CHUNK = 1 << 20
 
+XZ_MEMORY = 1 << 27  # bytes that unpacking may need: twice as many as the highest preset asks for
+
 
 @contextmanager
 def opened(path: Path) -> Iterator:
-    """Open a file for reading, through gzip where it is gzipped.
+    """Open a file for reading, through gzip, bzip2 or xz where it is packed by one of them.
 
     Yields
     ------
@@ -33,8 +39,8 @@ def opened(path: Path) -> Iterator:
     Raises
     ------
     DatasetError
-        If it is called ``.gz`` and is not, if it is no regular file, or, while it is read, if it
-        turns out to be far larger than it may be.
+        If it is called ``.gz``, ``.bz2`` or ``.xz`` and is not, if it is no regular file, or,
+        while it is read, if it turns out to be far larger than it may be.
     OSError
         If it cannot be opened.
     """
@@ -43,15 +49,16 @@ def opened(path: Path) -> Iterator:
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     with packed:
-        is_gzip = packed.read(2) == b"\x1f\x8b"
+        begin = packed.read(6)
         packed.seek(0)
-        if path.suffix == ".gz" and not is_gzip:
-            raise DatasetError(f"{path}: not a gzip file, in spite of its name")
-        if is_gzip:
-            with gzip.GzipFile(fileobj=packed) as unpacked:
-                yield _Measured(unpacked, path, os.fstat(packed.fileno()).st_size)
-        else:
-            yield packed
+        for suffix, name, magic, unpacker in PACKERS:
+            if begin.startswith(magic):
+                with unpacker(packed) as unpacked:
+                    yield _Measured(unpacked, path, os.fstat(packed.fileno()).st_size)
+                return
+            if path.suffix.lower() == suffix:
+                raise DatasetError(f"{path}: not {name} file, in spite of its name")
+        yield packed
 
 
 def check_unpacked_size(path: Path, size: int, packed: int) -> None:
@@ -66,6 +73,41 @@ def check_unpacked_size(path: Path, size: int, packed: int) -> None:
             f"{path}: more than {AT_MOST_TIMES} times as large when unpacked; no data set is, and "
             "if this one is after all, unpack it first"
         )
+
+
+class _Unxz(io.RawIOBase):
+    """Unpacks xz, with no more memory than it may well need, whatever the file claims to."""
+
+    def __init__(self, packed: BinaryIO):
+        self._packed = packed
+        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        """Fill a buffer, if there is as much."""
+        while True:
+            if self._stream.eof:  # another one may follow
+                begin = (self._stream.unused_data or self._packed.read(CHUNK)).lstrip(b"\0")
+                if not begin:
+                    return 0
+                self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+            else:
+                begin = self._packed.read(CHUNK) if self._stream.needs_input else b""
+                if not begin and self._stream.needs_input:
+                    raise EOFError("it ends too early")
+            content = self._stream.decompress(begin, len(buffer))
+            if content:
+                buffer[: len(content)] = content
+                return len(content)
+
+
+PACKERS: tuple[tuple[str, str, bytes, Callable], ...] = (
+    (".gz", "a gzip", b"\x1f\x8b", lambda packed: gzip.GzipFile(fileobj=packed)),
+    (".bz2", "a bzip2", b"BZh", bz2.BZ2File),
+    (".xz", "an xz", b"\xfd7zXZ\0", lambda packed: io.BufferedReader(_Unxz(packed), CHUNK)),
+)
 
 
 class _Measured:

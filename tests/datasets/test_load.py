@@ -239,7 +239,13 @@ def test_what_is_nowhere_is_an_error(folders, tmp_path, monkeypatch, refusal, na
         )
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".pkl", ".pkl.gz", ".png", ""])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *(".npz", ".pkl", ".pkl.gz", ".png", "", ".npy", ".csv", ".tsv", ".txt", ".pcl", ".csv.gz"),
+        *(".tsv.bz2", ".txt.xz", ".mat", ".h5", ".hdf5", ".parquet", ".amat", ".xlsx", ".data"),
+    ],
+)
 def test_damaged_file_is_an_error(tmp_path, refusal, suffix):
     path = tmp_path / f"own{suffix}"
     path.write_bytes(b"nonsense")

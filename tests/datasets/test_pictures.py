@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from deeptutorial.datasets import read_dataset
-from deeptutorial.datasets.pictures import find_pictures, read_npz
+from deeptutorial.datasets.npz import read_npz
+from deeptutorial.datasets.pictures import find_pictures
 
 GREY = np.array([[0, 1, 2], [128, 254, 255]], np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -447,7 +448,7 @@ HALF = np.full((7, 4), 0.5)
         ({"x": HALF, "y": HALF}, ["labels", "float64 of shape (7, 4)"]),
         ({"x": HALF, "y": np.arange(7) / 2}, ["whole numbers"]),
         ({"x": HALF, "y": [np.nan] * 7}, ["whole numbers"]),
-        ({"x": HALF, "y": ["a"] * 7}, ["<U1"]),
+        ({"x": HALF, "y": np.zeros(7, "c8")}, ["complex64"]),
         ({"x_train": HALF, "x_test": HALF[:, :2]}, ["(4,)", "x_test of (2,)"]),
         ({"x_train": HALF, "x_test": HALF, "x_valid": HALF[0]}, ["(4,)", "x_valid of ()"]),
         ({"x_train": HALF, "x_test": HALF[:0]}, ["test set", "empty"]),

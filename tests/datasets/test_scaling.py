@@ -43,6 +43,29 @@ def test_back_to_the_units_of_the_data(rows, kind):
     np.testing.assert_allclose(again.undo(scaling.apply(rows)), rows, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("minmax", [1.7e308, -1.7e308]),
+        ("standardize", [1.7e308, -1.7e308]),
+        ("minmax", [5e-324, 0.0]),
+        ("max", [5e-324, 0.0]),
+    ],
+)
+def test_values_that_no_factor_fits_are_refused(kind, values):
+    rows = np.zeros((7, 2))
+    rows[:2, 0] = values
+    with pytest.raises(DatasetError, match="too large, or too near to each other"):
+        Scaling.fitted(kind, rows)
+
+
+def test_many_rows_have_the_same_deviation(rows, monkeypatch):
+    expected = Scaling.fitted("standardize", rows)
+    monkeypatch.setattr("deeptutorial.datasets.scaling.CELLS_AT_ONCE", 15)
+    found = Scaling.fitted("standardize", rows)
+    np.testing.assert_allclose(found.factor, expected.factor, rtol=1e-12)
+
+
 def test_what_lies_beyond_the_training_set(rows):
     beyond = np.vstack([rows.max(axis=0) + 1, rows.min(axis=0) - 1])
     scaled = Scaling.fitted("minmax", rows).apply(beyond)

@@ -94,23 +94,23 @@ def test_the_data_set_is_read(told):
 
 
 def test_the_reader(told, tmp_path, monkeypatch, refusal):
-    monkeypatch.setitem(load.READERS, ".csv", told[-1]["read_csv"])
+    monkeypatch.setitem(load.READERS, ".readings", told[-1]["read_readings"])
     x, y = np.random.default_rng(2).random((14, 9)), np.arange(14) % 3
-    np.savetxt(tmp_path / "table.csv", np.column_stack([x, y]), delimiter=",")
-    read = deeptutorial.load_data(tmp_path / "table.csv")
+    np.savetxt(tmp_path / "table.readings", np.column_stack([x, y]), delimiter=",")
+    read = deeptutorial.load_data(tmp_path / "table.readings")
     assert [part[0].get_value().shape for part in read] == [(10, 9), (2, 9), (2, 9)]
     everything = np.concatenate([part[0].get_value() for part in read])
     np.testing.assert_allclose(np.sort(everything, axis=0), np.sort(x, axis=0), rtol=1e-6)
 
-    (tmp_path / "table.csv").rename(tmp_path / "TABLE.CSV")
-    assert len(load.read_dataset(tmp_path / "TABLE.CSV").train[0]) == 10
+    (tmp_path / "table.readings").rename(tmp_path / "TABLE.READINGS")
+    assert len(load.read_dataset(tmp_path / "TABLE.READINGS").train[0]) == 10
 
-    (tmp_path / "empty.csv").touch()
-    refusal(load.read_dataset, tmp_path / "empty.csv", "0 example(s)")
-    (tmp_path / "words.csv").write_text("no,numbers\n")
-    refusal(load.read_dataset, tmp_path / "words.csv", "cannot be read as a table")
-    np.savetxt(tmp_path / "large.csv", np.column_stack([9 * x, y]), delimiter=",")
-    refusal(load.read_dataset, tmp_path / "large.csv", "[0, 1]", kind=DatasetError)
+    (tmp_path / "empty.readings").touch()
+    refusal(load.read_dataset, tmp_path / "empty.readings", "0 example(s)")
+    (tmp_path / "words.readings").write_text("no,numbers\n")
+    refusal(load.read_dataset, tmp_path / "words.readings", "cannot be read as a table")
+    np.savetxt(tmp_path / "large.readings", np.column_stack([9 * x, y]), delimiter=",")
+    refusal(load.read_dataset, tmp_path / "large.readings", "[0, 1]", kind=DatasetError)
 
 
 def test_the_backend(told, monkeypatch):

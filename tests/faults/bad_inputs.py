@@ -44,10 +44,12 @@ from deeptutorial.commands.parser import LARGEST, MOST
 from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.idx import read_idx
+from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_npz, read_picture
+from deeptutorial.datasets.pictures import read_picture
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
 from SdA import test_SdA
+from tests.faults import bad_tables
 from tests.faults.scripts import small_dA, small_SdA, write_small_data
 
 REFUSALS = (DatasetError, ArchiveError, RunFolderError, OSError)
@@ -257,6 +259,10 @@ def kinds(folder: Path) -> list[Kind]:
         ),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("checkpoint", checkpoint, resumption, True, ".npz"),
+        *(
+            Kind(name, content, read, suffix=suffix)
+            for name, content, read, suffix in bad_tables.kinds()
+        ),
     ]
 
 
@@ -422,6 +428,7 @@ def absurd(name: str, folder: Path):
         "npz": npz_files(),
         "pickle": hostile_pickles(folder / "canary"),
         "pickle, gzipped": hostile_pickles(folder / "canary").map(zipped),
+        **bad_tables.absurd(),
     }.get(name)
 
 
@@ -450,6 +457,7 @@ def bombs():
     for side in (10_000, 20_000, 60_000):
         yield "picture, PNG", png_of_nothing(side)
     yield "picture, BMP", bmp_of_nothing(60_000)
+    yield from bad_tables.bombs()
 
 
 def png_of_nothing(side: int) -> bytes:

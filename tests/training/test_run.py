@@ -477,3 +477,14 @@ def test_the_mean_of_a_resumed_epoch_has_the_same_bits(dtype, training, tmp_path
         assert len(c) == len(costs)
         assert np.mean(c, dtype="float64") == np.mean(list(costs), dtype="float64")
     resumed.finish()
+
+
+def test_how_the_data_were_read_is_told_and_not_compared(training, whole, tmp_path):
+    run = Run(training.datasets(), tmp_path / "a", dataset=X, rate=0.5, reading={"impute": True})
+    assert run.settings == {"rate": 0.5, "impute": True}  # an array in memory is no setting
+    run.finish()
+    with pytest.raises(KeyboardInterrupt):
+        training.run(tmp_path / "b", stop_at=7, reading={"label_column": "kind"})
+    again = {"rate": 0.02, "reading": {"label_column": "4"}}
+    w, *_ = training.run(tmp_path / "b", resume=True, settings=again)
+    np.testing.assert_array_equal(w, whole[0])
