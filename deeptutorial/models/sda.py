@@ -19,6 +19,14 @@ from deeptutorial.models.checks import (
     checked_size,
     checked_sizes,
 )
+from deeptutorial.models.corruption import (
+    Corruption,
+    Level,
+    as_noise,
+    checked_corruption,
+    checked_level,
+    masking,
+)
 from deeptutorial.models.da import dA
 from deeptutorial.models.finetuning import Score, finetune_functions
 from deeptutorial.models.hidden_layer import HiddenLayer
@@ -41,6 +49,10 @@ class SdA:
     what the layers below make of the images; then gradient descent fine-tunes the whole perceptron
     on the labels [1]_ [2]_.
 
+    Data that are not in [0, 1] are for ``reconstruction_cost="squared-error"``. It concerns the
+    lowest dA, which alone reconstructs the data: those above reconstruct codes, which sigmoid units
+    keep in [0, 1], and have the cross-entropy in any case.
+
     Parameters
     ----------
     numpy_rng : numpy.random.RandomState or numpy.random.Generator
@@ -57,7 +69,11 @@ class SdA:
     corruption_levels : sequence of float, optional
         Part of its input that each layer's dA is to lose, kept as an attribute for the training
         loop, which hands it to the functions of `pretraining_functions`; None stands for 0.1 for
-        each layer.
+        each layer. For Gaussian noise they are standard deviations.
+    corruption : {"masking", "salt-and-pepper", "gaussian"} or callable
+        The kind of noise in all dAs, as `dA` takes it.
+    reconstruction_cost : {"cross-entropy", "squared-error"}
+        Of the lowest dA, as `dA` takes it.
 
     Attributes
     ----------
@@ -73,6 +89,7 @@ class SdA:
     n_ins, n_outs, n_layers : int
     hidden_layers_sizes : list of int
     corruption_levels : list of float
+    corruption, reconstruction_cost : as given
     image_shape : (height, width) or (height, width, 3), or None where it is not known
         Shape of an example, for pictures of it; kept in a file too.
     data : Description
@@ -103,7 +120,14 @@ class SdA:
     >>> cost = train_fn(0)
     """
 
-    hyperparameters = ("n_ins", "hidden_layers_sizes", "n_outs", "corruption_levels")
+    hyperparameters = (
+        "n_ins",
+        "hidden_layers_sizes",
+        "n_outs",
+        "corruption_levels",
+        "corruption",
+        "reconstruction_cost",
+    )
 
     def __init__(
         self,
@@ -113,13 +137,18 @@ class SdA:
         hidden_layers_sizes: Sequence[int] = (500, 500),
         n_outs: int = 10,
         corruption_levels: Sequence[float] | None = None,
+        corruption: Corruption = "masking",
+        reconstruction_cost: str = "cross-entropy",
     ):
         checked_rng("numpy_rng", numpy_rng)
         self.n_ins = checked_size("n_ins", n_ins)
         self.n_outs = checked_size("n_outs", n_outs)
         self.hidden_layers_sizes = checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
         self.n_layers = len(self.hidden_layers_sizes)
-        self.corruption_levels = checked_levels(corruption_levels, self.n_layers)
+        self.corruption = checked_corruption(corruption)
+        highest = as_noise(self.corruption).highest
+        self.corruption_levels = checked_levels(corruption_levels, self.n_layers, highest)
+        self.reconstruction_cost = reconstruction_cost
 
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
         if theano_rng is None:
@@ -145,6 +174,9 @@ class SdA:
                 n_hidden=n_out,
                 W=sigmoid_layer.W,
                 bhid=sigmoid_layer.b,
+                corruption=corruption,
+                # What the layers above the first reconstruct are codes, in [0, 1].
+                reconstruction_cost="cross-entropy" if self.dA_layers else reconstruction_cost,
             )
             self.sigmoid_layers.append(sigmoid_layer)
             self.dA_layers.append(dA_layer)
@@ -321,11 +353,16 @@ class SdA:
         dropout = checked_number("dropout", dropout, 0, 1)
         if isinstance(dropout, float) and dropout == 1:
             raise ValueError("dropout must be less than 1, or nothing is left to classify")
-        input = self.dA_layers[0].get_corrupted_input(self.x, corruption_level)
+        input = self._partly_zero(self.x, checked_level(corruption_level, "masking"))
         for layer in self.dA_layers:
             code = layer.get_hidden_values(input)
-            input = layer.get_corrupted_input(code, dropout) / (1 - dropout)
+            input = self._partly_zero(code, dropout) / (1 - dropout)
         top = LogisticRegression(
             input, layer.n_hidden, self.n_outs, W=self.logLayer.W, b=self.logLayer.b
         )
         return top.negative_log_likelihood(self.y)
+
+    def _partly_zero(self, values: TensorVariable, level: Level) -> TensorVariable:
+        """Set a part of the values to zero, whatever the noise of pre-training is."""
+        is_none = isinstance(level, float) and level == 0
+        return values if is_none else masking(values, self.theano_rng, level)
