@@ -12,12 +12,12 @@ import pytensor
 
 from deeptutorial.archives import ArchiveError, open_regular, read_npy
 from deeptutorial.datasets import DatasetError, read_dataset
-from deeptutorial.datasets.arrays import to_unit_interval
+from deeptutorial.datasets.arrays import ROUNDING, to_unit_interval
 from deeptutorial.datasets.idx import find_idx_files
 from deeptutorial.datasets.pictures import find_pictures, is_picture, read_picture
 from deeptutorial.models import SdA, dA, load_model, read_model
 
-__all__ = ["PARTS", "STANDARD", "add_model", "load", "read_examples", "read_rows"]
+__all__ = ["PARTS", "STANDARD", "add_model", "check_range", "load", "read_examples", "read_rows"]
 
 STANDARD = "-"
 """Stands for standard input or output."""
@@ -97,6 +97,21 @@ def read_examples(source: str, model: dA | SdA, part: str = "test") -> np.ndarra
             f"{source}: an example has {rows.shape[1]} values, but the model takes {_size(model)}"
         )
     return rows
+
+
+def check_range(name: str, model: dA | SdA, rows: np.ndarray) -> None:
+    """Refuse values that are not in [0, 1], where a model has learned from such as are.
+
+    Raises
+    ------
+    DatasetError
+    """
+    low, high = rows.min(), rows.max()
+    if model.reconstruction_cost == "cross-entropy" and (low < -ROUNDING or high > 1 + ROUNDING):
+        raise DatasetError(
+            f"{name}: the values go from {low:g} to {high:g}, and the model has learned from "
+            "values in [0, 1]; bring them there as those were (bytes are divided by 256)"
+        )
 
 
 def read_rows(pictures: list[tuple[Path | BinaryIO, str]], model: dA | SdA) -> np.ndarray:

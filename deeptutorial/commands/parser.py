@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
+from deeptutorial.datasets.scaling import SCALINGS
 
 __all__ = ["LARGEST", "MOST", "OneLineParser", "number", "whole"]
 
@@ -51,6 +52,18 @@ class OneLineParser(argparse.ArgumentParser):
             help="mnist (found or downloaded), digits (built in), a .pkl.gz in the tutorial's "
             "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
             "mnist, or digits where there is no way to get it (default: %(default)s)",
+        )
+
+    def add_scale(self):
+        self.add_argument(
+            "--scale",
+            choices=SCALINGS,
+            default=argparse.SUPPRESS,
+            help="what is done to values that are not in [0, 1]: minmax brings each column there "
+            "(a constant one to 0), max divides all by the largest, standardize brings each column "
+            "to mean 0 and deviation 1 (for a squared error). The training set decides, the "
+            "model's file keeps the factors, and encode, predict and denoise go by them "
+            "(default: none)",
         )
 
     def add_output_folder(self, **given):

@@ -1,6 +1,7 @@
 """A data set in memory: in one piece or in three parts, checked."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,40 +162,57 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     return images, whole
 
 
-def scaled(dataset: Dataset, scale: str) -> Dataset:
+def scaled(dataset: Dataset, scale: str | Scaling, any_range: bool = False) -> Dataset:
     """Bring a data set into a range that a model can learn.
 
     Parameters
     ----------
     dataset : Dataset
-    scale : {"none", "minmax", "max", "standardize"}
-        "none" leaves the values as they are, and sees to it that they lie in [0, 1]; the others
-        are chosen by the training set (see `Scaling`).
+    scale : {"none", "minmax", "max", "standardize"} or Scaling
+        "none" leaves the values as they are; the others are chosen by the training set (see
+        `Scaling`), unless they were by another one: then they come as a `Scaling`.
+    any_range : bool
+        Whether the values may end up outside [0, 1]: for a squared error they may.
 
     Raises
     ------
     DatasetError
-        If the values lie elsewhere.
+        If the values do not suit the scaling, or lie outside [0, 1] after it.
     """
-    parts = (dataset.train, dataset.valid, dataset.test)
     if scale == "none":
-        low = min(images.min() for images, _ in parts)
-        high = max(images.max() for images, _ in parts)
-        if low < -ROUNDING or high > 1 + ROUNDING:
-            raise DatasetError(
-                f"{dataset.source}: the images must lie in [0, 1], but go from {low:g} to "
-                f"{high:g}; take --scale minmax (scale='minmax' in Python)"
-            )
-        if low >= 0 and high <= 1:
-            return dataset
-        train, valid, test = ((np.clip(images, 0, 1), labels) for images, labels in parts)
-        return replace(dataset, train=train, valid=valid, test=test)
+        return dataset if any_range else _in_unit_interval(dataset)
     try:
-        scaling = Scaling.fitted(scale, dataset.train[0])
+        scaling = scale if isinstance(scale, Scaling) else Scaling.fitted(scale, dataset.train[0])
+        scaling.check_size(dataset.train[0].shape[1])
     except DatasetError as error:
         raise DatasetError(f"{dataset.source}: training set: {error}") from error
-    train, valid, test = ((scaling.apply(images), labels) for images, labels in parts)
-    return replace(dataset, train=train, valid=valid, test=test, scaling=scaling)
+    dataset = replace(_each_part(dataset, scaling.apply), scaling=scaling)
+    return dataset if any_range else _in_unit_interval(dataset)
+
+
+def _in_unit_interval(dataset: Dataset) -> Dataset:
+    """Refuse values outside [0, 1], but for what rounding does."""
+    parts = (dataset.train, dataset.valid, dataset.test)
+    low = min(images.min() for images, _ in parts)
+    high = max(images.max() for images, _ in parts)
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        scaling = dataset.scaling
+        after = f" after {scaling.kind}" if scaling else ""
+        raise DatasetError(
+            f"{dataset.source}: the values must lie in [0, 1] for the cross-entropy, but go from "
+            f"{low:g} to {high:g}{after}; take --scale minmax, or --reconstruction-cost "
+            "squared-error (in Python scale='minmax', or any_range=True)"
+        )
+    if low >= 0 and high <= 1:
+        return dataset
+    return _each_part(dataset, lambda images: np.clip(images, 0, 1))
+
+
+def _each_part(dataset: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    train, valid, test = (
+        (change(images), labels) for images, labels in (dataset.train, dataset.valid, dataset.test)
+    )
+    return replace(dataset, train=train, valid=valid, test=test)
 
 
 def divided(whole: Examples) -> Dataset:

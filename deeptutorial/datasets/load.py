@@ -20,6 +20,7 @@ from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture_folder
+from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
 
@@ -33,7 +34,11 @@ READERS: dict[str, Callable[[Path], Dataset | Examples]] = {".npz": read_npz}
 SharedPart = tuple[SharedVariable, TensorVariable]
 
 
-def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -> list[SharedPart]:
+def load_data(
+    dataset: str | os.PathLike = PICKLED_MNIST,
+    scale: str | Scaling = "none",
+    any_range: bool = False,
+) -> list[SharedPart]:
     """Load a data set into shared variables.
 
     Parameters
@@ -50,17 +55,20 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
           folder with the four IDX files, or to a folder of pictures. A name without a folder is
           looked for in the folders above too, and ``"mnist.pkl.gz"`` that is nowhere means
           ``"mnist"``.
-    scale : {"none", "minmax", "max", "standardize"}
+    scale : {"none", "minmax", "max", "standardize"} or Scaling
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
-        one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
-        deviation 1. The training set decides on the factors.
+        one factor, or (with `any_range`) each to mean 0 and standard deviation 1. The training set
+        decides on the factors, unless they are given: ``model.data.scaling`` of a trained model.
+    any_range : bool
+        Take values that are not in [0, 1] after that, too, for a model with
+        ``reconstruction_cost="squared-error"``. Else they are refused.
 
     Returns
     -------
     [(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y)]
-        Images, one a row, in [0, 1], as shared variables in floatX, so that a minibatch is cut out
-        of them inside a compiled function; labels as their integer values (kept in floatX, cast to
-        int32), -1 where there are none. The shape of one image is kept as
+        Images, one a row, in [0, 1] (unless `any_range`), as shared variables in floatX, so that a
+        minibatch is cut out of them inside a compiled function; labels as their integer values
+        (kept in floatX, cast to int32), -1 where there are none. The shape of one image is kept as
         ``train_set_x.tag.image_shape``, what the data are as ``train_set_x.tag.source``, and what
         their values and classes are as ``train_set_x.tag.data``, a `Description`.
 
@@ -71,14 +79,16 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
     DatasetError
         If there is one, but it cannot be used.
     """
-    data = read_dataset(dataset, scale)
+    data = read_dataset(dataset, scale, any_range)
     return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: str | os.PathLike, scale: str = "none") -> Dataset:
+def read_dataset(
+    dataset: str | os.PathLike, scale: str | Scaling = "none", any_range: bool = False
+) -> Dataset:
     """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
     found = read_undivided(dataset)
-    return scaled(divided(found) if isinstance(found, Examples) else found, scale)
+    return scaled(divided(found) if isinstance(found, Examples) else found, scale, any_range)
 
 
 def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
@@ -148,7 +158,14 @@ def _read_mnist_or_digits() -> Dataset:
 
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
     floatX = pytensor.config.floatX
-    shared_x = pytensor.shared(np.ascontiguousarray(images, dtype=floatX), borrow=True)
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(images, dtype=floatX)
+    if rows.dtype != images.dtype and not np.isfinite(rows).all():
+        raise DatasetError(
+            f"{of.source}: values from {images.min():g} to {images.max():g} do not fit {floatX}; "
+            "take --scale standardize (scale='standardize' in Python)"
+        )
+    shared_x = pytensor.shared(rows, borrow=True)
     shared_x.tag.image_shape, shared_x.tag.source = of.image_shape, of.source
     shared_x.tag.data = Description(of.columns, of.class_names, of.scaling)
     shared_y = pytensor.shared(np.asarray(labels, dtype=floatX), borrow=True)

@@ -163,26 +163,8 @@ class SdA:
         self.params: list[SharedVariable] = []
         layer_input, n_in = self.x, self.n_ins
         for n_out in self.hidden_layers_sizes:
-            sigmoid_layer = HiddenLayer(
-                rng=numpy_rng, input=layer_input, n_in=n_in, n_out=n_out, activation=pt.sigmoid
-            )
-            dA_layer = dA(
-                numpy_rng=numpy_rng,
-                theano_rng=theano_rng,
-                input=layer_input,
-                n_visible=n_in,
-                n_hidden=n_out,
-                W=sigmoid_layer.W,
-                bhid=sigmoid_layer.b,
-                corruption=corruption,
-                # What the layers above the first reconstruct are codes, in [0, 1].
-                reconstruction_cost="cross-entropy" if self.dA_layers else reconstruction_cost,
-            )
-            self.sigmoid_layers.append(sigmoid_layer)
-            self.dA_layers.append(dA_layer)
-            # The visible biases of a dA are no part of the perceptron.
-            self.params.extend(sigmoid_layer.params)
-            layer_input, n_in = sigmoid_layer.output, n_out
+            layer_input = self._add_layer(numpy_rng, layer_input, n_in, n_out)
+            n_in = n_out
 
         self.logLayer = LogisticRegression(input=layer_input, n_in=n_in, n_out=self.n_outs)
         self.params.extend(self.logLayer.params)
@@ -198,6 +180,35 @@ class SdA:
         self._probabilities = RowFunction(
             self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs
         )
+
+    def _add_layer(
+        self,
+        numpy_rng: np.random.RandomState | np.random.Generator,
+        input: TensorVariable,
+        n_in: int,
+        n_out: int,
+    ) -> TensorVariable:
+        """Put a sigmoid layer, and the dA that it shares its weights with, on what is there."""
+        sigmoid_layer = HiddenLayer(
+            rng=numpy_rng, input=input, n_in=n_in, n_out=n_out, activation=pt.sigmoid
+        )
+        dA_layer = dA(
+            numpy_rng=numpy_rng,
+            theano_rng=self.theano_rng,
+            input=input,
+            n_visible=n_in,
+            n_hidden=n_out,
+            W=sigmoid_layer.W,
+            bhid=sigmoid_layer.b,
+            corruption=self.corruption,
+            # What the layers above the first reconstruct are codes, in [0, 1].
+            reconstruction_cost="cross-entropy" if self.dA_layers else self.reconstruction_cost,
+        )
+        self.sigmoid_layers.append(sigmoid_layer)
+        self.dA_layers.append(dA_layer)
+        # The visible biases of a dA are no part of the perceptron.
+        self.params.extend(sigmoid_layer.params)
+        return sigmoid_layer.output
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the parameters and what else is needed to predict to a file; see `dA.save`."""
