@@ -174,11 +174,15 @@ class SdA:
         self.image_shape: tuple[int, ...] | None = None
         self.data = Description()
         self._codes = [
-            RowFunction(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden)
+            RowFunction(
+                *(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden),
+                any_range=dA_layer.reconstruction_cost == "squared-error",
+            )
             for layer, dA_layer in zip(self.sigmoid_layers, self.dA_layers, strict=True)
         ]
         self._probabilities = RowFunction(
-            self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs
+            *(self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs),
+            any_range=self.reconstruction_cost == "squared-error",
         )
 
     def _add_layer(
@@ -321,20 +325,28 @@ class SdA:
         Parameters
         ----------
         X : ndarray of shape (n, n_ins)
-            In [0, 1], as the network was trained on.
+            As the network was trained on, in [0, 1] unless `reconstruction_cost` is the squared
+            error (a warning tells if it is not). Bytes are divided by 256, and 16-bit values by
+            65536, as `load_data` does it. Rows in the units of a data set that was scaled are
+            brought there by ``data.scaling.apply(X)``.
 
         Returns
         -------
         ndarray of int, shape (n,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is no such array, or holds NaN or infinity.
         """
         return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return the probability of each class, shape (n, n_outs) for `X` of shape (n, n_ins)."""
+        """Return the probability of each class, (n, n_outs), for `X` as `predict` takes it."""
         return self._probabilities(X)
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return the code of the uppermost hidden layer for `X` of shape (n, n_ins)."""
+        """Return the code of the uppermost hidden layer for `X` as `predict` takes it."""
         for i in range(self.n_layers):
             X = self.encode(i, X)
         return X

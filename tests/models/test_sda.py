@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from deeptutorial import RandomStreams, SdA
+from deeptutorial import RandomStreams, SdA, load_data
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 
 N_INS, SIZES, N_OUTS = 7, (6, 5), 3
@@ -570,6 +570,36 @@ def test_a_prediction_compiles_once(monkeypatch):
 
     monkeypatch.setattr("pytensor.compile.maker.FunctionMaker.__init__", refuse)
     np.testing.assert_array_equal(network.predict(x), first)
+
+
+@pytest.mark.parametrize(("dtype", "levels"), [("uint8", 256), ("uint16", 65536)])
+def test_the_same_pixels_are_scaled_as_load_data_does_it(dtype, levels, tmp_path):
+    pixels = np.random.default_rng(3).integers(0, levels, (9, N_INS)).astype(dtype)
+    np.savez(tmp_path / "pixels.npz", x_train=pixels[:6], x_test=pixels[6:])
+    read = load_data(tmp_path / "pixels.npz")[2][0].get_value()
+    np.testing.assert_array_equal(read, pixels[6:] / levels)
+    network = small_SdA()
+    for method in (network.predict, network.predict_proba, network.transform):
+        np.testing.assert_allclose(method(pixels[6:]), method(read), rtol=1e-12)
+    np.testing.assert_allclose(network.encode(0, pixels[6:]), network.encode(0, read), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_pixels_that_are_no_bytes_are_warned_of(dtype):
+    X = np.full((2, N_INS), 255, dtype=dtype)
+    with pytest.warns(UserWarning, match=r"from 255 to 255, but the network is for .* \[0, 1\]"):
+        small_SdA().predict_proba(X)
+    small_SdA(reconstruction_cost="squared-error").predict_proba(X)
+    small_SdA().predict_proba(X / 255 + 1e-7)  # what rounding does is no other range
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite(value):
+    X = np.full((2, N_INS), 0.5)
+    X[1, 3] = value
+    for method in (small_SdA().predict, small_SdA().transform):
+        with pytest.raises(ValueError, match="X holds " + ("NaN" if value != value else "inf")):
+            method(X)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bool"])
