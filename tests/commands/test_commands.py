@@ -19,7 +19,7 @@ from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("train", "run", "port", "info", "filters", "encode", "denoise", "report")
+NAMES = ("train", "run", "port", "info", "filters", "encode", "denoise", "export", "report")
 HEIGHT, WIDTH = 6, 5
 
 
