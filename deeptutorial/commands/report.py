@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 
-from deeptutorial.commands.inputs import check_range, load
+from deeptutorial.commands.inputs import load
+from deeptutorial.commands.shown import check_range
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import DatasetError, label_values, load_data
 from deeptutorial.models import SdA, dA

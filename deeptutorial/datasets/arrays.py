@@ -15,6 +15,7 @@ __all__ = [
     "Examples",
     "checked_part",
     "divided",
+    "from_unit_interval",
     "scaled",
     "square_shape",
     "to_unit_interval",
@@ -52,6 +53,8 @@ class Examples:
         What the examples are called.
     source : str
         What it is, for people.
+    scaling : Scaling or None
+        What was done to the values already.
     """
 
     images: np.ndarray
@@ -61,6 +64,7 @@ class Examples:
     columns: tuple[str, ...] = ()
     identifiers: np.ndarray | None = None
     source: str = ""
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,22 @@ def to_unit_interval(values: np.ndarray) -> np.ndarray:
         levels = 1 << (8 * values.dtype.itemsize)
         return np.multiply(values, np.float32(1 / levels), dtype=np.float32)
     return values
+
+
+def from_unit_interval(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Turn floats into what `to_unit_interval` has made them of, where that was whole pixels.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    dtype : dtype
+        Of the stored pixels: for one of 8 or 16 bits without a sign the result has it; for others
+        `values` are returned as they are.
+    """
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return values
+    levels = 1 << (8 * dtype.itemsize)
+    return np.clip(np.rint(values * levels), 0, levels - 1).astype(dtype.newbyteorder("="))
 
 
 def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray | None) -> Part:

@@ -19,7 +19,10 @@ from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("train", "run", "port", "info", "filters", "encode", "denoise", "export", "report")
+NAMES = (
+    *("train", "run", "port", "info", "filters", "encode", "predict", "denoise", "export"),
+    "report",
+)
 HEIGHT, WIDTH = 6, 5
 
 
@@ -345,7 +348,7 @@ def test_help_has_an_example(name, capsys):
         (("encode", "da.npz", "wide.npy"), "an example has 31 values, but the model takes 30"),
         (("encode", "da.npz", "nan.npy"), "nan.npy: holds NaN or infinity"),
         (("encode", "da.npz", "data.npz", "--output", "no/x.npy"), "no such folder: 'no'"),
-        (("encode", "da.npz", "empty"), "empty: no picture that Pillow can read"),
+        (("encode", "da.npz", "empty"), "any picture that Pillow can read"),
         (("denoise", "da.npz", "nowhere.png"), "nowhere.png: no such file or folder"),
         (("denoise", "sda.npz", "large.png"), "sda.npz: holds a model of the kind 'SdA', not 'dA'"),
         (("report", "da.npz", "da.npz", "--dataset", "data.npz"), "once for each of the 2 models"),
