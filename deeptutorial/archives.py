@@ -25,7 +25,14 @@ import numpy as np
 
 from deeptutorial.files import replacing
 
-__all__ = ["ArchiveError", "open_regular", "read_archive", "read_npy", "write_archive"]
+__all__ = [
+    "ArchiveError",
+    "open_regular",
+    "read_archive",
+    "read_npy",
+    "read_npy_header",
+    "write_archive",
+]
 
 HEADER = "header.json"
 
@@ -146,16 +153,7 @@ def read_npy(file: IO[bytes]) -> np.ndarray:
     ArchiveError
         If it is no such array.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the Python that wrote it
-        try:
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[np.lib.format.read_magic(file)]
-            shape, is_fortran, dtype = read_header(file)
-        except Exception as error:  # the header is a Python expression
-            raise ArchiveError(f"no array in NumPy's format: {error}") from error
+    shape, is_fortran, dtype = read_npy_header(file)
     if dtype.kind not in "biuf":
         raise ArchiveError(f"an array of {str(dtype)[:60]}, not of numbers")
     size = math.prod(shape) * dtype.itemsize
@@ -169,6 +167,33 @@ def read_npy(file: IO[bytes]) -> np.ndarray:
     except ValueError as error:  # nothing by so much that nobody could count it
         raise ArchiveError(f"the header tells of an impossible array: {error}") from error
     return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
+
+
+def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read what comes before the values of an array in NumPy's format.
+
+    Returns
+    -------
+    shape : tuple of int
+    is_fortran : bool
+        Whether the first index runs fastest.
+    dtype : dtype
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such header.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the Python that wrote it
+        try:
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[np.lib.format.read_magic(file)]
+            return read_header(file)
+        except Exception as error:  # the header is a Python expression
+            raise ArchiveError(f"no array in NumPy's format: {error}") from error
 
 
 def _read_members(file: BinaryIO) -> tuple[dict, dict[str, bytes]]:

@@ -1,9 +1,9 @@
 """What the commands take in: models, and examples for them."""
 
 import io
+import math
 import os
 import sys
-import warnings
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 import pytensor
 
-from deeptutorial.archives import ArchiveError, open_regular, read_npy
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
 from deeptutorial.commands.shown import Shown
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import PART_NAMES, DatasetError
@@ -114,13 +114,10 @@ def read_examples(source: str, model: dA | SdA, part: str | None = None, **readi
         return _standard_input(model)
     path = os.path.expanduser(source)
     pictures = {} if part or reading else find_shown_pictures(path)
-    found: Dataset | Examples
     if pictures:
         return show_pictures(list(pictures.items()), model, source)
-    if Path(path).suffix.lower() == ".npy" and os.path.isfile(path) and not reading:
-        found = _mapped(path)
-    else:
-        found = read_undivided(path, **reading)
+    is_npy = Path(path).suffix.lower() == ".npy" and os.path.isfile(path)
+    found = _npy_on_disk(path) if is_npy and not reading else read_undivided(path, **reading)
     if isinstance(found, Dataset):
         images, labels = dict(zip(PART_NAMES, (found.train, found.valid, found.test), strict=True))[
             part or "test"
@@ -155,7 +152,8 @@ def show_pictures(pictures: Sequence[tuple[str, Path]], model: dA | SdA, source:
     folders = [os.path.dirname(name) for name, _ in pictures]
     labels = folders if len(set(folders)) > 1 and all(folders) else None
     files = _Pictures([(path, str(path)) for _, path in pictures], model)
-    return Shown(files, model, source, np.array([name for name, _ in pictures]), labels)
+    names = np.array([name for name, _ in pictures])
+    return Shown(files, model, source, names, labels, are_pictures=True)
 
 
 class _Pictures:
@@ -165,6 +163,7 @@ class _Pictures:
 
     def __init__(self, pictures: Sequence[tuple[Path | BinaryIO, str]], model: dA | SdA):
         self._pictures, self._model = pictures, model
+        self.shape = (len(pictures), model.n_visible if isinstance(model, dA) else model.n_ins)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -201,7 +200,9 @@ def _as_row(picture: np.ndarray, name: str, model: dA | SdA) -> np.ndarray:
 def _standard_input(model: dA | SdA) -> Shown:
     content, name = sys.stdin.buffer.read(), "standard input"
     if not content.startswith(np.lib.format.MAGIC_PREFIX):
-        return Shown(_Pictures([(io.BytesIO(content), name)], model), model, name)
+        return Shown(
+            _Pictures([(io.BytesIO(content), name)], model), model, name, are_pictures=True
+        )
     try:
         array = read_npy(io.BytesIO(content))
     except ArchiveError as error:
@@ -209,18 +210,44 @@ def _standard_input(model: dA | SdA) -> Shown:
     return Shown.of(Examples(array, None, (), source=name), model)
 
 
-def _mapped(path: str) -> Examples:
-    """Let the rows of a .npy be read from the disk where they are looked at."""
+class _NpyRows:
+    """The rows of an array on the disk, which are read when they are asked for.
+
+    They are not mapped into memory: the system counts what of a map was looked at as ours, up to
+    the whole file.
+    """
+
+    def __init__(self, path: str, shape: tuple[int, ...], dtype: np.dtype, offset: int):
+        self.shape, self.dtype = shape, dtype
+        self._path, self._offset = path, offset
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        first, last, _ = rows.indices(len(self))
+        n_values = math.prod(self.shape[1:])
+        offset = self._offset + first * n_values * self.dtype.itemsize
+        values = np.fromfile(self._path, self.dtype, (last - first) * n_values, offset=offset)
+        if values.size != (last - first) * n_values:
+            raise DatasetError(f"{self._path}: has become shorter while it was read")
+        return values.reshape(last - first, *self.shape[1:])
+
+
+def _npy_on_disk(path: str) -> Examples:
+    """Let the rows of a .npy be read piece by piece; where columns come first, all at once."""
+    rows: np.ndarray | _NpyRows
     try:
         with open_regular(path) as file:
+            shape, is_fortran, dtype = read_npy_header(file)
             size = os.fstat(file.fileno()).st_size
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the Python that wrote it
-            rows = np.lib.format.open_memmap(path, mode="r")
-        if rows.dtype.kind not in "biuf":
-            raise ArchiveError(f"an array of {str(rows.dtype)[:60]}, not of numbers")
-        if rows.offset + rows.nbytes != size:
-            raise ArchiveError(f"something else follows an array of {rows.shape}")
-    except Exception as error:  # a header is a Python expression, and can tell of anything
+            is_whole = size == file.tell() + math.prod(shape) * dtype.itemsize
+            if is_fortran or not is_whole or not shape or dtype.kind not in "biuf":
+                file.seek(0)
+                rows = read_npy(file)  # which says what is wrong, if anything is
+            else:
+                rows = _NpyRows(path, shape, dtype, file.tell())
+    except ArchiveError as error:
         raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
-    return Examples(rows, None, (), source=path)
+    # It hands out its rows as an array does, which is all that is asked of it.
+    return Examples(rows, None, (), source=path)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Examples as a model has learned to see them, block by block, and back."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
@@ -30,6 +31,9 @@ class Rows(Protocol):
     @property
     def dtype(self) -> np.dtype: ...
 
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: slice, /) -> np.ndarray: ...
@@ -53,16 +57,16 @@ class Shown:
         What their values are called.
     scaling : Scaling or None
         What was done to the values already.
+    are_pictures : bool
+        Whether the examples are files of pictures.
 
     Attributes
     ----------
-    source, identifiers, labels : as given
+    source, identifiers, labels, are_pictures : as given
     columns : tuple of str
         What the values are called that the model takes, in its order; empty where nobody knows.
     n_values : int
         How many they are.
-    are_pictures : bool
-        Whether the examples are files of pictures.
 
     Raises
     ------
@@ -79,9 +83,10 @@ class Shown:
         labels: list[str] | None = None,
         columns: Sequence[str] = (),
         scaling: Scaling | None = None,
+        are_pictures: bool = False,
     ):
         self.source, self.identifiers, self.labels = source, identifiers, labels
-        self.are_pictures = not isinstance(images, np.ndarray)
+        self.are_pictures = are_pictures
         self.columns = model.data.columns or tuple(columns)
         self.n_values = model.n_visible if isinstance(model, dA) else model.n_ins
         self._images = images
@@ -93,8 +98,7 @@ class Shown:
                 "has learned from; take the data as they were before"
             )
         self._order = _order(source, tuple(columns), model.data.columns)
-        if isinstance(images, np.ndarray):
-            _check_shape(source, images, self.n_values, len(columns) or None, self._order)
+        _check_shape(source, images, self.n_values, len(columns) or None, self._order)
         for name, given in (("identifiers", identifiers), ("labels", labels)):
             if given is not None and len(given) != len(images):
                 raise DatasetError(f"{source}: {len(images)} examples, but {len(given)} {name}")
@@ -202,13 +206,13 @@ def _out_of_range(X: np.ndarray) -> str:
 
 
 def _check_shape(
-    source: str, images: np.ndarray, n_values: int, n_columns: int | None, order: np.ndarray | None
+    source: str, images: Rows, n_values: int, n_columns: int | None, order: np.ndarray | None
 ):
     if images.dtype.kind not in "fiub":
         raise DatasetError(f"{source}: images must be an array of numbers, got {images.dtype}")
-    if images.ndim < 2 or images.size == 0:
+    if len(images.shape) < 2 or 0 in images.shape:
         raise DatasetError(f"{source}: an array of shape {images.shape} has no rows of examples")
-    found = images.size // len(images)
+    found = math.prod(images.shape[1:])
     if n_columns is not None and n_columns != found:
         raise DatasetError(f"{source}: {n_columns} names for {found} columns")
     if order is None and found != n_values:

@@ -19,6 +19,7 @@ from PIL import Image
 from deeptutorial import SdA, dA
 from deeptutorial.commands import main, shown
 from deeptutorial.commands.inputs import read_examples
+from deeptutorial.commands.script_options import dA_options
 from deeptutorial.datasets.arrays import Examples
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
@@ -259,6 +260,44 @@ def test_rows_that_were_scaled_already_are_not_scaled_again(da, expression, as_t
     as_table(scaling.apply(expression), scaling=Scaling.fitted("max", expression))
     run("encode", "da.npz", "table", status=2)
     assert "table: was scaled already (max), and otherwise than" in capsys.readouterr().err
+
+
+# ---- from training on, by the script
+
+
+@pytest.mark.parametrize(
+    ("scale", "cost"), [("minmax", "cross-entropy"), ("standardize", "squared-error")]
+)
+def test_gene_expression_all_the_way(scale, cost, capsys):
+    """200 samples of 300 genes in units of 0 to 20, of five hidden factors."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 300)) + rng.normal(size=(200, 300)) / 4
+    x = 20 * (x - x.min()) / (x.max() - x.min())
+    np.savez("genes.npz", x=x)
+    options = f"--dataset genes.npz --scale {scale} --reconstruction-cost {cost} --n-hidden 20 "
+    options += "--training-epochs 30 --batch-size 10 --corruption-level 0.1 --learning-rate "
+    run_dA(options + {"minmax": "0.1", "standardize": "0.003"}[scale])
+    costs = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert costs[-1] < costs[0]
+
+    model = Path("dA_plots", "dA_corruption_10.npz")
+    scaling, arrays = of_file(model)
+    code = sigmoid(scaled(scaling, x) @ arrays["W"] + arrays["b"])
+    a = code @ arrays["W"].T + arrays["b_prime"]
+    z = (a if cost == "squared-error" else sigmoid(a)) / np.array(scaling["factor"])
+    z += np.array(scaling["shift"])
+    run("encode", model, "genes.npz")
+    np.testing.assert_allclose(np.load("codes.npy"), code, rtol=1e-3, atol=1e-6)
+    run("denoise", model, "genes.npz")
+    found = np.load("denoised.npy")
+    np.testing.assert_allclose(found, z, rtol=1e-4)
+    assert np.mean((found - x) ** 2) < 0.5 * x.var(axis=0).mean()  # it has learned something
+
+
+def run_dA(options):
+    import dA as script
+
+    script.test_dA(**dA_options(script.test_dA, options.split()))
 
 
 # ---- denoise
