@@ -58,7 +58,7 @@ class RowFunction:
         if len(X):
             self._check_range(X)
         if self._compiled is None:
-            rows = pt.matrix("rows")
+            rows = pt.matrix("rows", dtype=self._input.dtype)
             self._compiled = pytensor.function(
                 [rows], self._output, givens={self._input: rows}, mode=own_products_mode()
             )
