@@ -1,7 +1,7 @@
 """Rows of numbers, with words beside them, written as they come: in the form that a name tells."""
 
+import codecs
 import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,10 @@ Block = tuple[Sequence[Sequence[str]], np.ndarray]
 
 ROWS_OF_TEXT = 100
 """At a time: as text a number takes many times its size."""
+
+
+NOT_TEXT = "backslashreplace"
+"""What becomes of that in a name which is none: the name of a file can be any bytes."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,11 @@ def _write_npy(file: BinaryIO, table: Table):
 
 def _text_writer(separator: str) -> Callable[[BinaryIO, Table], None]:
     def write_text(file: BinaryIO, table: Table):
-        # The name of a file need not be text.
-        text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
-        try:
-            writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-            writer.writerow([*table.words, *table.columns])
-            for words, numbers in table.blocks:
-                writer.writerows(_lines(words, numbers))
-        finally:
-            text.detach()  # `file` is not ours to close
+        text = codecs.getwriter("utf-8")(file, NOT_TEXT)
+        writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+        writer.writerow([*table.words, *table.columns])
+        for words, numbers in table.blocks:
+            writer.writerows(_lines(words, numbers))
 
     return write_text
 
@@ -130,13 +130,17 @@ def _write_parquet(file: BinaryIO, table: Table):
                 schema = pa.schema([*texts, *(pa.field(name, number) for name in table.columns)])
                 writer = parquet.ParquetWriter(file, schema)
             columns = [
-                *(pa.array(list(column), pa.string()) for column in words),
+                *(pa.array(map(_as_text, column), pa.string()) for column in words),
                 *map(pa.array, np.ascontiguousarray(numbers.T)),
             ]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=writer.schema))
     finally:
         if writer is not None:
             writer.close()
+
+
+def _as_text(word: str) -> str:
+    return word.encode("utf-8", NOT_TEXT).decode("utf-8")
 
 
 FORMS: dict[str, Callable[[BinaryIO, Table], None]] = {

@@ -197,6 +197,22 @@ def test_parquet(da, expression, as_table, monkeypatch, capsys):
     assert "c.parquet: needs pyarrow: pip install '.[tables]'" in capsys.readouterr().err
 
 
+def test_the_name_of_a_file_need_not_be_text(sda):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    sda.data, sda.image_shape = Description(), (6, 5)
+    sda.save("sda.npz")
+    Path("pictures").mkdir()
+    name = os.fsdecode(b"gr\xfcn.png")
+    try:
+        Image.fromarray(np.zeros((6, 5), dtype="uint8")).save(Path("pictures", name))
+    except OSError:
+        pytest.skip("here it has to be")
+    run("predict", "sda.npz", "pictures", "--output", "p.csv")
+    assert table("p.csv")[1][0][0] == r"gr\udcfcn.png"
+    run("predict", "sda.npz", "pictures", "--output", "p.parquet")
+    assert parquet.read_table("p.parquet")["identifier"].to_pylist() == [r"gr\udcfcn.png"]
+
+
 def test_other_names_are_refused(da, expression, capsys):
     np.save("genes.npy", expression)
     run("encode", "da.npz", "genes.npy", "--output", "codes.xlsx", status=2)
