@@ -90,7 +90,7 @@ class Shown:
         self.columns = model.data.columns or tuple(columns)
         self.n_values = model.n_visible if isinstance(model, dA) else model.n_ins
         self._images = images
-        self._any_range = model.reconstruction_cost == "squared-error"
+        self._any_range = _takes_any_range(model)
         self._scaling, self._done = model.data.scaling, scaling
         if scaling is not None and scaling != self._scaling:
             raise DatasetError(
@@ -171,7 +171,8 @@ class Shown:
             X = self._scaling.apply(X)
         elif not self._any_range:
             beyond = (X.min(axis=1) < -ROUNDING) | (X.max(axis=1) > 1 + ROUNDING)
-            self._refuse(beyond, rows, _out_of_range(X))
+            if beyond.any():
+                self._refuse(beyond, rows, _out_of_range(X))
             X = np.clip(X, 0, 1)
         with np.errstate(over="ignore"):
             X = X.astype(pytensor.config.floatX)
@@ -194,8 +195,14 @@ def check_range(name: str, model: dA | SdA, X: np.ndarray) -> None:
     DatasetError
     """
     is_beyond = X.min() < -ROUNDING or X.max() > 1 + ROUNDING
-    if is_beyond and model.reconstruction_cost == "cross-entropy":
+    if is_beyond and not _takes_any_range(model):
         raise DatasetError(f"{name}: {_out_of_range(X)}")
+
+
+def _takes_any_range(model: dA | SdA) -> bool:
+    scaling = model.data.scaling
+    is_standardized = scaling is not None and scaling.kind == "standardize"
+    return is_standardized or model.reconstruction_cost == "squared-error"
 
 
 def _out_of_range(X: np.ndarray) -> str:
@@ -248,6 +255,8 @@ def _label_names(examples: Examples) -> list[str] | None:
 
 
 def _label_name(label: object, names: Sequence[str]) -> str:
+    if label is None:
+        return ""
     if isinstance(label, bool) or not isinstance(label, int | float):
         return str(label)
     if label == NO_LABEL or label != label:

@@ -20,7 +20,6 @@ Block = tuple[Sequence[Sequence[str]], np.ndarray]
 ROWS_OF_TEXT = 100
 """At a time: as text a number takes many times its size."""
 
-
 NOT_TEXT = "backslashreplace"
 """What becomes of that in a name which is none: the name of a file can be any bytes."""
 
