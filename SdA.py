@@ -26,6 +26,7 @@ from deeptutorial.training import EarlyStopping, Run, print_line
 def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training_epochs=1000,
              dataset='mnist.pkl.gz', batch_size=1, output_folder='SdA_plots',
              hidden_layers_sizes=(1000, 1000, 1000), corruption_levels=(0.1, 0.2, 0.3),
+             corruption='masking', reconstruction_cost='cross-entropy',
              finetune_lr_decay=1.0, finetune_corruption_level=0.0, finetune_dropout=0.0,
              patience_epochs=10, encode_once=True, seed=89677, resume=False, checkpoint_every=30.,
              **reading):
@@ -49,6 +50,11 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         Units of each hidden layer, the lowest first.
     corruption_levels : sequence of float
         The part of its input that each layer loses in pre-training.
+    corruption : str
+        The kind of noise in pre-training, where it is another one: 'salt-and-pepper' sets that part
+        to zero or one; 'gaussian' adds normal noise, and the levels are its standard deviations.
+    reconstruction_cost : str
+        Of the first layer: 'squared-error' is for data that are not in [0, 1].
     finetune_lr_decay : float
         What `finetune_lr` is multiplied by after each epoch.
     finetune_corruption_level : float
@@ -74,13 +80,14 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
     SdA
         The network with the parameters that were best on the validation set.
     """
-    datasets = load_data(dataset, **reading)
+    datasets = load_data(dataset, any_range=reconstruction_cost == 'squared-error', **reading)
     run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
     for name, part in zip(PART_NAMES, datasets, strict=True):
         count_minibatches(part[0], batch_size, name)  # complains if there is none
 
-    sda = build(datasets, hidden_layers_sizes, corruption_levels, seed)
+    sda = build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstruction_cost,
+                seed)
     pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once,
              output_folder)
     curves = finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr,
@@ -94,7 +101,7 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
     return sda
 
 
-def build(datasets, hidden_layers_sizes, corruption_levels, seed):
+def build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstruction_cost, seed):
     """Build the network for images and labels as they are in the data set."""
     print_line('... building the model')
     train_set_x, train_set_y = datasets[0]
@@ -104,6 +111,8 @@ def build(datasets, hidden_layers_sizes, corruption_levels, seed):
         hidden_layers_sizes=hidden_layers_sizes,
         n_outs=count_classes(datasets),
         corruption_levels=corruption_levels,
+        corruption=corruption,
+        reconstruction_cost=reconstruction_cost,
     )
     sda.image_shape = train_set_x.tag.image_shape
     sda.data = train_set_x.tag.data

@@ -25,7 +25,8 @@ from deeptutorial.training import Run
 
 def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch_size=20,
             output_folder='dA_plots', n_hidden=500, corruption_levels=(0.0, 0.3),
-            corruption='masking', seed=123, resume=False, checkpoint_every=30., **reading):
+            corruption='masking', reconstruction_cost='cross-entropy', seed=123, resume=False,
+            checkpoint_every=30., **reading):
     """Train a dA for each corruption level, and save its filters and itself.
 
     Parameters
@@ -47,6 +48,8 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
     corruption : str
         The kind of noise, where it is another one: 'salt-and-pepper' sets that part to zero or
         one; 'gaussian' adds normal noise, and the levels are its standard deviations.
+    reconstruction_cost : str
+        'squared-error' is for data that are not in [0, 1]; the decoder is linear then.
     seed : int
         Of the initial weights and the noise; each dA starts from the same.
     resume : bool
@@ -56,7 +59,7 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
     **reading
         How the data set is to be read, as `load_data` takes it.
     """
-    datasets = load_data(dataset, **reading)
+    datasets = load_data(dataset, any_range=reconstruction_cost == 'squared-error', **reading)
     run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
     train_set_x, train_set_y = datasets[0]
@@ -80,6 +83,7 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
             n_visible=train_set_x.get_value(borrow=True).shape[1],
             n_hidden=n_hidden,
             corruption=corruption,
+            reconstruction_cost=reconstruction_cost,
         )
         da.image_shape = train_set_x.tag.image_shape
         da.data = train_set_x.tag.data

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["scale_to_unit_interval", "split_channels", "tile_raster_images"]
+__all__ = ["scale_to_unit_interval", "split_channels", "tile_raster_images", "visible"]
 
 
 def scale_to_unit_interval(ndar: np.ndarray, eps: float = 1e-8) -> np.ndarray:
@@ -22,6 +22,26 @@ def scale_to_unit_interval(ndar: np.ndarray, eps: float = 1e-8) -> np.ndarray:
     """
     shifted = ndar - ndar.min()
     return shifted * (1.0 / (shifted.max() + eps))
+
+
+def visible(X: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Bring values to [0, 1], to be looked at: as they are where all of a data set lie there.
+
+    Parameters
+    ----------
+    X : ndarray
+        What is to be shown.
+    values : ndarray
+        The data set that it belongs to: its least and its largest value become black and white,
+        unless these are within [0, 1].
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `X`.
+    """
+    low, high = min(0, values.min()), max(1, values.max())
+    return X if (low, high) == (0, 1) else np.clip((X - low) / (high - low), 0, 1)
 
 
 def tile_raster_images(

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from PIL import Image
 
 from deeptutorial.commands.script_options import RECIPES, SdA_options
+from deeptutorial.datasets.description import Description
 
 ROOT = Path(__file__).parents[1]
 COST = r"\d+\.\d+"
@@ -203,6 +205,24 @@ def test_colour_pictures(tmp_path):
         *("--dataset", "colour.npz", *SMALL, "--training-epochs", 1), folder=tmp_path
     )
     assert status == 0, err
+
+
+def test_noise_and_cost_are_those_of_the_network():
+    x = pytensor.shared(np.zeros((9, 6), dtype=pytensor.config.floatX))
+    x.tag.image_shape, x.tag.data = (1, 6), Description(("a", "b", "c", "d", "e", "f"))
+    labels = pt.cast(pytensor.shared(np.arange(9.0) % 3), "int32")
+    options = ["--corruption", "gaussian", "--corruption-level", "2", "--corruption-level", "0.5"]
+    options += ["--reconstruction-cost", "squared-error", "--hidden-layers-sizes", "5", "4"]
+    with pytensor.config.change_flags(floatX=pytensor.config.floatX):
+        given = SdA_options(script().test_SdA, [*options, "--scale", "standardize"])
+        sizes, levels = given["hidden_layers_sizes"], given["corruption_levels"]
+        kinds = given["corruption"], given["reconstruction_cost"]
+        sda = script().build([(x, labels)] * 3, sizes, levels, *kinds, seed=1)
+    assert given["scale"] == "standardize"
+    assert (sda.corruption, sda.corruption_levels) == ("gaussian", [2, 0.5])
+    costs = [layer.reconstruction_cost for layer in sda.dA_layers]
+    assert costs == ["squared-error", "cross-entropy"]
+    assert sda.data.columns == ("a", "b", "c", "d", "e", "f")
 
 
 # ---- options and signature

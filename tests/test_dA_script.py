@@ -165,6 +165,8 @@ def test_colour_pictures(tmp_path):
         (("--learning-rate", "nan"), "--learning-rate: expected a number of at least 0, got nan"),
         (("--corruption-level", 1.5), "expected a number between 0 and 1, got 1.5"),
         (("--corruption", "pepper"), "invalid choice: 'pepper'"),
+        (("--scale", "log"), "invalid choice: 'log'"),
+        (("--scale", "standardize"), "take minmax, or --reconstruction-cost squared-error"),
         (("--seed", -1), "expected a whole number between 0 and 4294967295, got -1"),
         (("--floatX", "float16"), "invalid choice: 'float16'"),
         (("--output-folder", "small.npz"), "small.npz"),

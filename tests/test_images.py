@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from deeptutorial import scale_to_unit_interval, tile_raster_images
-from deeptutorial.images import split_channels
+from deeptutorial.images import split_channels, visible
 
 
 def tiles_one_by_one(rows, img_shape, tile_shape, spacing, scaled, pixels):
@@ -113,3 +113,11 @@ def test_names_of_the_tutorial_module():
 
     assert utils.tile_raster_images is tile_raster_images
     assert utils.scale_to_unit_interval is scale_to_unit_interval
+
+
+def test_what_is_to_be_seen_of_values_of_any_range():
+    values = np.array([[-3.0, 1.0], [5.0, 0.5]])
+    np.testing.assert_allclose(visible(values, values), (values + 3) / 8)
+    np.testing.assert_allclose(visible(np.array([-9.0, 5.0]), values), [0, 1])
+    inside = np.array([[0.25, 0.5]])
+    assert visible(inside, inside) is inside

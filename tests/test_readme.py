@@ -88,6 +88,7 @@ def elsewhere(tmp_path, monkeypatch):
     y = np.arange(140) % 3
     x = (rng.random((3, 28, 28)) > 0.5)[y] * 0.8 + rng.random((140, 28, 28)) * 0.2
     np.savez(tmp_path / "small.npz", x=x.astype("float32"), y=y)
+    np.savez(tmp_path / "genes.npz", x=rng.normal(5, 2, (140, 30)))
     home = tmp_path / "home"
     (home / "pictures").mkdir(parents=True)
     for k, image in enumerate(x[:60]):
@@ -108,6 +109,10 @@ def elsewhere(tmp_path, monkeypatch):
         model.image_shape = (28, 28)
         (tmp_path / "dA_plots").mkdir()
         model.save(tmp_path / "dA_plots" / "dA_corruption_30.npz")
+        stack = deeptutorial.SdA(np.random.RandomState(0), hidden_layers_sizes=[8])
+        stack.image_shape = (28, 28)
+        (tmp_path / "SdA_plots").mkdir()
+        stack.save(tmp_path / "SdA_plots" / "SdA.npz")
         yield tmp_path
 
 

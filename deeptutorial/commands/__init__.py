@@ -11,6 +11,7 @@ from deeptutorial.commands import (
     filters,
     info,
     port,
+    predict,
     report,
     run,
     train,
@@ -46,7 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, run, port, convert, info, filters, encode, denoise, export, report):
+    for command in (
+        train,
+        run,
+        port,
+        convert,
+        info,
+        filters,
+        encode,
+        predict,
+        denoise,
+        export,
+        report,
+    ):
         command.add_to(commands)
     options = vars(parser.parse_args(arguments))
     action = options.pop("run")

@@ -1,97 +1,126 @@
-"""`deeptutorial denoise`: pictures in, cleaned pictures out."""
+"""`deeptutorial denoise`: pictures, or rows of any data, in, and cleaned out."""
 
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pytensor
-from tqdm import tqdm
-
-from deeptutorial.commands.inputs import STANDARD, add_model, load, read_examples, read_rows
-from deeptutorial.commands.outputs import add_output, write_png
+from deeptutorial.commands.inputs import (
+    STANDARD,
+    add_examples,
+    add_model,
+    find_shown_pictures,
+    load,
+    read_examples,
+    show_pictures,
+)
+from deeptutorial.commands.outputs import add_output, check_output, write_png
+from deeptutorial.commands.shown import Shown
 from deeptutorial.commands.status import UsageError
-from deeptutorial.datasets import DatasetError
+from deeptutorial.commands.tables import Table, form_of, write_table
 from deeptutorial.datasets.arrays import square_shape
-from deeptutorial.datasets.pictures import find_pictures
 from deeptutorial.models import dA
+from deeptutorial.models.inference import RowFunction
 
 __all__ = ["add_to", "denoise"]
-
-AT_A_TIME = 500
-"""Pictures in memory."""
 
 
 def add_to(commands) -> None:
     """Add the command to those of a parser."""
     parser = commands.add_parser(
         "denoise",
-        help="clean pictures",
-        description="Encode pictures and decode their codes, which leaves out what a dA has "
-        "learned to take for noise. They have the size of the pictures it has learned from, and "
-        "come out as PNG, with the names that they had.",
+        help="clean pictures, or the rows of a table",
+        description="Encode examples and decode their codes, which leaves out what a dA has "
+        "learned to take for noise. Pictures have the size of those that it has learned from, and "
+        "come out as PNG, with the names that they had. Of other data, a table say, the rows come "
+        "out in their order and in their own units, with the names that they and their columns "
+        "have.",
         epilog="examples:\n"
         "  deeptutorial train dA --corruption salt-and-pepper --corruption-level 0.3\n"
         "  deeptutorial denoise dA_plots/dA_corruption_30.npz ~/noisy --output ~/clean\n"
-        "  deeptutorial denoise dA_plots/dA_corruption_30.npz - < noisy.png > clean.png\n",
+        "  deeptutorial denoise dA_plots/dA_corruption_30.npz - < noisy.png > clean.png\n"
+        "  deeptutorial denoise dA_plots/dA_corruption_30.npz genes.npz --output genes.csv\n",
     )
-    add_model(parser)
-    parser.add_argument(
-        "pictures",
-        nargs="+",
-        metavar="PICTURE",
-        help="pictures and folders of pictures; - alone is a picture from standard input",
-    )
+    add_model(parser, "dA.py")
+    add_examples(parser, nargs="+")
     add_output(
         parser,
         None,
-        "the folder that the pictures go to, made if there is none (default: denoised); - is "
-        "standard output, for a single picture, and the default if that comes from standard input",
+        "the folder that pictures go to, made if there is none (default: denoised); or the file "
+        "that rows go to, in the form that its name tells: .npy, .csv, .tsv or .parquet (default: "
+        "denoised.csv where they or their columns have names, else denoised.npy); - is standard "
+        "output, for rows or a single picture, and the default for what comes from standard input",
     )
     parser.set_defaults(run=denoise)
 
 
-def denoise(model: str, pictures: list[str], output: str | None) -> None:
-    """Clean pictures with a dA."""
+def denoise(
+    model: str, examples: list[str], output: str | None, part: str | None, **reading: Any
+) -> None:
+    """Clean examples with a dA."""
     da = load(model, dA)
-    clean = _cleaner(da)
-    if pictures == [STANDARD] or output == STANDARD:
-        rows = np.concatenate([read_examples(picture, da) for picture in pictures])
-        if len(rows) > 1:
-            raise UsageError(f"{len(rows)} pictures do not fit one file: name a folder")
-        write_png(output or STANDARD, clean(rows)[0])
+    z = da.get_reconstructed_input(da.get_hidden_values(da.x))
+    reconstruct = RowFunction(da.x, z, da.n_visible, da.n_visible, any_range=True)
+    found = [find_shown_pictures(source) for source in examples]
+    if all(found) and part is None and not reading:
+        pictures = [picture for some in found for picture in some.items()]
+        _denoise_pictures(da, reconstruct, pictures, output)
+    elif len(examples) > 1:
+        raise UsageError(f"{len(examples)} inputs that are not all pictures: take one at a time")
+    else:
+        shown = read_examples(examples[0], da, part, **reading)
+        if output is None and examples == [STANDARD]:
+            output = STANDARD
+        if shown.are_pictures:
+            _write_pictures(da, reconstruct, shown, [output or STANDARD])
+        else:
+            _denoise_rows(reconstruct, shown, output, [model, *examples])
+
+
+def _denoise_rows(
+    reconstruct: RowFunction, shown: Shown, output: str | None, sources: list[str]
+) -> None:
+    is_table = shown.identifiers is not None or bool(shown.columns)
+    usual = ".csv" if is_table else ".npy"
+    output = output or f"denoised{usual}"
+    form = form_of(output, usual)
+    check_output(output, *sources)
+    blocks = (
+        (shown.words(rows), shown.restored(reconstruct(X)))
+        for rows, X in shown.blocks(shown.n_values)
+    )
+    columns = shown.columns or [f"value_{i}" for i in range(shown.n_values)]
+    write_table(output, form, Table(len(shown), shown.heads, columns, blocks))
+
+
+def _denoise_pictures(
+    da: dA, reconstruct: RowFunction, pictures: list[tuple[str, Path]], output: str | None
+) -> None:
+    shown = show_pictures(pictures, da, "pictures")
+    if output == STANDARD:
+        if len(pictures) > 1:
+            raise UsageError(f"{len(pictures)} pictures do not fit one file: name a folder")
+        _write_pictures(da, reconstruct, shown, [STANDARD])
         return
     targets = _targets(pictures, Path(output or "denoised"))
-    with tqdm(total=len(targets), unit="picture", leave=False, disable=None) as progress:
-        for start in range(0, len(targets), AT_A_TIME):
-            some = list(targets.items())[start : start + AT_A_TIME]
-            rows = read_rows([(source, str(source)) for _, source in some], da)
-            for (target, _), pixels in zip(some, clean(rows), strict=True):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                write_png(str(target), pixels)
-                progress.update()
+    _write_pictures(da, reconstruct, shown, [str(target) for target in targets])
     print(f"{len(targets)} picture(s) in {output or 'denoised'}", file=sys.stderr)
 
 
-def _cleaner(da: dA) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from rows to pictures as bytes."""
-    z = da.get_reconstructed_input(da.get_hidden_values(da.x))
-    reconstruct = pytensor.function([da.x], z)
+def _write_pictures(da: dA, reconstruct: RowFunction, shown: Shown, targets: list[str]) -> None:
     shape = da.image_shape or square_shape(da.n_visible)
+    for rows, X in shown.blocks(da.n_visible):
+        cleaned = shown.restored(reconstruct(X)).reshape(-1, *shape)
+        for target, pixels in zip(targets[rows], cleaned, strict=True):
+            if target != STANDARD:
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
+            write_png(target, pixels)
 
-    def clean(rows: np.ndarray) -> np.ndarray:
-        reconstructed = reconstruct(rows.astype(pytensor.config.floatX))
-        pixels = np.clip(np.rint(reconstructed * 256), 0, 255)  # as they were read: 256 levels
-        return pixels.astype("uint8").reshape(-1, *shape)
 
-    return clean
-
-
-def _targets(pictures: list[str], folder: Path) -> dict[Path, Path]:
+def _targets(pictures: list[tuple[str, Path]], folder: Path) -> dict[Path, Path]:
     """Decide where each picture goes, before any is written: {target: source}."""
     targets: dict[Path, Path] = {}
-    for name, source in _sources(pictures):
-        target = folder / name.with_suffix(".png")
+    for name, source in pictures:
+        target = folder / Path(name).with_suffix(".png")
         if target in targets:
             raise UsageError(
                 f"{targets[target]} and {source} would both be written to {target}; take one of "
@@ -106,18 +135,3 @@ def _targets(pictures: list[str], folder: Path) -> dict[Path, Path]:
                 "--output"
             )
     return targets
-
-
-def _sources(pictures: list[str]) -> Iterator[tuple[Path, Path]]:
-    """Go through the pictures: what each is called, and where it is."""
-    for picture in pictures:
-        path = Path(picture)
-        if path.is_dir():
-            found = find_pictures(path)
-            if not found:
-                raise DatasetError(f"{picture}: no picture that Pillow can read in this folder")
-            yield from ((source.relative_to(path), source) for source in found)
-        elif path.is_file():
-            yield Path(path.name), path
-        else:
-            raise DatasetError(f"{picture}: no such file or folder")

@@ -3,9 +3,12 @@
 import numpy as np
 
 from deeptutorial.commands.inputs import add_model
-from deeptutorial.models import read_model
+from deeptutorial.datasets.description import Description
+from deeptutorial.models import ModelFileError, read_model
 
 __all__ = ["add_to", "info"]
+
+AT_MOST_NAMES = 8
 
 
 def add_to(commands) -> None:
@@ -13,8 +16,9 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "info",
         help="what a model file holds",
-        description="Print what a model file holds: the kind of model, its hyperparameters, and "
-        "the shape and range of each array. The file is checked while it is read.",
+        description="Print what a model file holds: the kind of model, its hyperparameters, "
+        "what it knows of its data, and the shape and range of each array. The file is checked "
+        "while it is read.",
         epilog="example:\n  deeptutorial info dA_plots/dA_corruption_30.npz\n",
     )
     add_model(parser)
@@ -28,6 +32,7 @@ def info(model: str) -> None:
         "model": header["model"],
         **header["hyperparameters"],
         "image_shape": header.get("image_shape"),
+        **_of_the_data(model, header, arrays),
         "floatX": header["floatX"],
     }
     width = max(map(len, [*facts, *arrays]))
@@ -37,6 +42,24 @@ def info(model: str) -> None:
         shape = " x ".join(map(str, array.shape))
         print(f"{name:{width}}  {shape}, from {array.min():.4g} to {array.max():.4g}, ", end="")
         print(f"mean {np.mean(array, dtype='float64'):.4g}")
+
+
+def _of_the_data(path: str, header: dict, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """Tell what a model knows of the data that it has learned from."""
+    try:
+        data = Description.from_plain(header.get("data"), len(next(iter(arrays.values()))))
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    facts = {}
+    if data.scaling is not None:
+        factors = len(data.scaling.factor)
+        facts["scaling"] = data.scaling.kind + (f", of {factors} columns" if factors > 1 else "")
+    for name in ("columns", "class_names"):
+        names = getattr(data, name)
+        if names:
+            shown = ", ".join(names[:AT_MOST_NAMES])
+            facts[name] = f"{len(names)}: {shown}" + (", ..." * (len(names) > AT_MOST_NAMES))
+    return facts
 
 
 def _in_words(value) -> str:

@@ -1,37 +1,64 @@
 """What the commands take in: models, and examples for them."""
 
 import io
+import math
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 import pytensor
 
-from deeptutorial.archives import ArchiveError, open_regular, read_npy
-from deeptutorial.datasets import DatasetError, read_dataset
-from deeptutorial.datasets.arrays import to_unit_interval
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
+from deeptutorial.commands.shown import Shown
+from deeptutorial.commands.status import UsageError
+from deeptutorial.datasets import PART_NAMES, DatasetError
+from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.idx import find_idx_files
+from deeptutorial.datasets.load import read_undivided
 from deeptutorial.datasets.pictures import find_pictures, is_picture, read_picture
 from deeptutorial.models import SdA, dA, load_model, read_model
 
-__all__ = ["PARTS", "STANDARD", "add_model", "load", "read_examples", "read_rows"]
+__all__ = [
+    "STANDARD",
+    "add_examples",
+    "add_model",
+    "find_shown_pictures",
+    "load",
+    "read_examples",
+    "show_pictures",
+]
 
 STANDARD = "-"
 """Stands for standard input or output."""
-
-PARTS = {"training": "train", "validation": "valid", "test": "test"}
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype="float32")
 """How bright red, green and blue are (ITU-R BT.601)."""
 
 
-def add_model(parser: ArgumentParser, **options) -> None:
+def add_model(parser: ArgumentParser, kind: str = "dA.py or SdA.py", **options) -> None:
     """Let a command take a model."""
+    parser.add_argument("model", metavar="MODEL", help=f"a file that {kind} has saved", **options)
+
+
+def add_examples(parser: ArgumentParser, **options) -> None:
+    """Let a command take examples, in a form that `read_examples` knows."""
     parser.add_argument(
-        "model", metavar="MODEL", help="a file that dA.py or SdA.py has saved", **options
+        "examples",
+        metavar="EXAMPLES",
+        help="a data set, as --dataset of dA.py takes it, a folder of pictures, a picture or a "
+        ".npy, which is read piece by piece; - is a picture or a .npy from standard input",
+        **options,
+    )
+    parser.add_argument(
+        "--part",
+        choices=PART_NAMES,
+        help="which part of a data set that has parts, as MNIST has (default: test); of what has "
+        "none, a table say, all rows come, in their order",
     )
 
 
@@ -43,7 +70,11 @@ def load(path: str, kind: None = None) -> dA | SdA: ...
 def load(path: str, kind: type[dA]) -> dA: ...
 
 
-def load(path: str, kind: type[dA] | None = None) -> dA | SdA:
+@overload
+def load(path: str, kind: type[SdA]) -> SdA: ...
+
+
+def load(path: str, kind: type[dA] | type[SdA] | None = None) -> dA | SdA:
     """Load a model in the precision that it has, of a given kind or of any.
 
     As a side effect ``pytensor.config.floatX`` is set.
@@ -52,66 +83,106 @@ def load(path: str, kind: type[dA] | None = None) -> dA | SdA:
     return load_model(path) if kind is None else kind.load(path)
 
 
-def read_examples(source: str, model: dA | SdA, part: str = "test") -> np.ndarray:
-    """Read what a model is to be shown.
+def read_examples(source: str, model: dA | SdA, part: str | None = None, **reading: Any) -> Shown:
+    """Find what a model is to be shown.
 
     Parameters
     ----------
     source : str
         A picture, a folder of pictures, a ``.npy``, the name or path of a data set, or ``-`` for a
-        picture or a ``.npy`` from standard input.
+        picture or a ``.npy`` from standard input. What lies in files that can be read piece by
+        piece, pictures and a ``.npy``, is read when it is asked for.
     model : dA or SdA
-    part : str
-        Of a data set: "training", "validation" or "test".
+    part : {"training", "validation", "test"}, optional
+        Of a data set that has parts; None takes the test set.
+    **reading
+        How to read it, as `load_data` takes it.
 
     Returns
     -------
-    ndarray of shape (n, values of an example)
-        Pictures in the order of their names.
+    Shown
+        All examples, in their order; pictures in that of their names.
 
     Raises
     ------
+    UsageError
+        If a part is asked for where there is none.
     DatasetError
-        If that cannot be read, or does not fit the model.
+        If there is nothing such, if it cannot be read, or does not fit the model.
     """
-    path = Path(source)
     if source == STANDARD:
-        content = sys.stdin.buffer.read()
-        if not content.startswith(np.lib.format.MAGIC_PREFIX):
-            return read_rows([(io.BytesIO(content), "standard input")], model)
-        rows = _read_npy(io.BytesIO(content), "standard input")
-    elif path.is_dir() and not find_idx_files(path):
-        paths = find_pictures(path)
-        if not paths:
-            raise DatasetError(f"{source}: no picture that Pillow can read in this folder")
-        return read_rows([(picture, str(picture)) for picture in paths], model)
-    elif path.is_file() and is_picture(path):
-        return read_rows([(path, source)], model)
-    elif path.suffix == ".npy":
-        with open_regular(path) as file:
-            rows = _read_npy(file, source)
-    else:
-        rows = getattr(read_dataset(os.path.expanduser(source)), PARTS[part])[0]
-    if rows.shape[1] != _size(model):
-        raise DatasetError(
-            f"{source}: an example has {rows.shape[1]} values, but the model takes {_size(model)}"
+        return _standard_input(model)
+    path = os.path.expanduser(source)
+    pictures = {} if part or reading else find_shown_pictures(path)
+    if pictures:
+        return show_pictures(list(pictures.items()), model, source)
+    is_npy = Path(path).suffix.lower() == ".npy" and os.path.isfile(path)
+    found = _npy_on_disk(path) if is_npy and not reading else read_undivided(path, **reading)
+    if isinstance(found, Dataset):
+        images, labels = dict(zip(PART_NAMES, (found.train, found.valid, found.test), strict=True))[
+            part or "test"
+        ]
+        found = Examples(images, labels, found.image_shape, found.class_names, found.columns)
+    elif part is not None:
+        raise UsageError(
+            f"{source} has no parts: leave --part out, and all of its rows come, in their order"
         )
-    return rows
+    return Shown.of(replace(found, source=source), model)
 
 
-def read_rows(pictures: list[tuple[Path | BinaryIO, str]], model: dA | SdA) -> np.ndarray:
-    """Read pictures, each with the name that it has in a message, into rows for a model.
+def find_shown_pictures(path: str) -> dict[str, Path]:
+    """Return the pictures that a path leads to, by what they are called; none if it is other data.
 
-    Colour becomes grey, and grey three equal colours, as the model has it.
+    They are called as they are from the folder on; a single one by its name.
     """
-    return np.stack([_as_row(read_picture(file, name), name, model) for file, name in pictures])
+    path = os.path.expanduser(path)
+    if os.path.isfile(path) and is_picture(Path(path)):
+        return {Path(path).name: Path(path)}
+    if os.path.isdir(path) and not find_idx_files(Path(path)):
+        return {str(found.relative_to(path)): found for found in find_pictures(Path(path))}
+    return {}
+
+
+def show_pictures(pictures: Sequence[tuple[str, Path]], model: dA | SdA, source: str) -> Shown:
+    """Show a model pictures, each with what it is called.
+
+    Colour becomes grey, and grey three equal colours, as the model has it. Where all lie in one of
+    several sub-folders, these are their classes.
+    """
+    folders = [os.path.dirname(name) for name, _ in pictures]
+    labels = folders if len(set(folders)) > 1 and all(folders) else None
+    files = _Pictures([(path, str(path)) for _, path in pictures], model)
+    names = np.array([name for name, _ in pictures])
+    return Shown(files, model, source, names, labels, are_pictures=True)
+
+
+class _Pictures:
+    """The rows of pictures, each with its name for messages, read when they are asked for."""
+
+    dtype = np.dtype("uint8")  # of what becomes of them again
+
+    def __init__(self, pictures: Sequence[tuple[Path | BinaryIO, str]], model: dA | SdA):
+        self._pictures, self._model = pictures, model
+        self.shape = (len(pictures), model.n_visible if isinstance(model, dA) else model.n_ins)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.stack(
+            [
+                _as_row(read_picture(file, name), name, self._model)
+                for file, name in self._pictures[rows]
+            ]
+        )
 
 
 def _as_row(picture: np.ndarray, name: str, model: dA | SdA) -> np.ndarray:
     shape = model.image_shape
+    n_values = model.n_visible if isinstance(model, dA) else model.n_ins
     if shape is None:
-        if picture.size != _size(model):
-            raise DatasetError(f"{name}: {picture.size} values, but the model takes {_size(model)}")
+        if picture.size != n_values:
+            raise DatasetError(f"{name}: {picture.size} values, but the model takes {n_values}")
         return picture.ravel()
     if len(shape) == 2 and picture.ndim == 3:
         picture = picture @ LUMINANCE
@@ -126,18 +197,57 @@ def _as_row(picture: np.ndarray, name: str, model: dA | SdA) -> np.ndarray:
     return picture.ravel()
 
 
-def _size(model: dA | SdA) -> int:
-    return model.n_visible if isinstance(model, dA) else model.n_ins
-
-
-def _read_npy(file: BinaryIO, name: str) -> np.ndarray:
+def _standard_input(model: dA | SdA) -> Shown:
+    content, name = sys.stdin.buffer.read(), "standard input"
+    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+        return Shown(
+            _Pictures([(io.BytesIO(content), name)], model), model, name, are_pictures=True
+        )
     try:
-        array = read_npy(file)
+        array = read_npy(io.BytesIO(content))
     except ArchiveError as error:
         raise DatasetError(f"{name}: {error}") from error
-    if array.ndim < 2 or array.size == 0:
-        raise DatasetError(f"{name}: an array of shape {array.shape} has no rows of examples")
-    rows = to_unit_interval(array.reshape(len(array), -1))
-    if not np.isfinite(rows).all():
-        raise DatasetError(f"{name}: holds NaN or infinity")
-    return rows
+    return Shown.of(Examples(array, None, (), source=name), model)
+
+
+class _NpyRows:
+    """The rows of an array on the disk, which are read when they are asked for.
+
+    They are not mapped into memory: the system counts what of a map was looked at as ours, up to
+    the whole file.
+    """
+
+    def __init__(self, path: str, shape: tuple[int, ...], dtype: np.dtype, offset: int):
+        self.shape, self.dtype = shape, dtype
+        self._path, self._offset = path, offset
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        first, last, _ = rows.indices(len(self))
+        n_values = math.prod(self.shape[1:])
+        offset = self._offset + first * n_values * self.dtype.itemsize
+        values = np.fromfile(self._path, self.dtype, (last - first) * n_values, offset=offset)
+        if values.size != (last - first) * n_values:
+            raise DatasetError(f"{self._path}: has become shorter while it was read")
+        return values.reshape(last - first, *self.shape[1:])
+
+
+def _npy_on_disk(path: str) -> Examples:
+    """Let the rows of a .npy be read piece by piece; where columns come first, all at once."""
+    rows: np.ndarray | _NpyRows
+    try:
+        with open_regular(path) as file:
+            shape, is_fortran, dtype = read_npy_header(file)
+            size = os.fstat(file.fileno()).st_size
+            is_whole = size == file.tell() + math.prod(shape) * dtype.itemsize
+            if is_fortran or not is_whole or not shape or dtype.kind not in "biuf":
+                file.seek(0)
+                rows = read_npy(file)  # which says what is wrong, if anything is
+            else:
+                rows = _NpyRows(path, shape, dtype, file.tell())
+    except ArchiveError as error:
+        raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
+    # It hands out its rows as an array does, which is all that is asked of it.
+    return Examples(rows, None, (), source=path)  # type: ignore[arg-type]

@@ -2,17 +2,22 @@
 
 import errno
 import io
+import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from deeptutorial.commands.inputs import STANDARD
+from deeptutorial.commands.status import UsageError
 from deeptutorial.files import replacing
 
-__all__ = ["add_output", "write_bytes", "write_npy", "write_png"]
+__all__ = ["add_output", "check_output", "opened_output", "write_bytes", "write_png"]
 
 
 def add_output(parser: ArgumentParser, default: str | None, help: str) -> None:
@@ -26,30 +31,47 @@ def add_output(parser: ArgumentParser, default: str | None, help: str) -> None:
     )
 
 
-def write_npy(output: str, array: np.ndarray) -> None:
-    """Write an array in NumPy's format."""
-    buffer = io.BytesIO()  # NumPy itself writes to no pipe
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    _write(output, buffer)
+def check_output(output: str, *sources: str) -> None:
+    """Refuse, before there is anything to write, what could not be written.
+
+    Raises
+    ------
+    UsageError
+        If the output is one of what is read.
+    FileNotFoundError
+        If there is no folder for it.
+    """
+    if output == STANDARD:
+        return
+    if not Path(output).parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(Path(output).parent))
+    for source in map(os.path.expanduser, sources):
+        if os.path.isfile(source) and os.path.realpath(source) == os.path.realpath(output):
+            raise UsageError(f"{source}: would be written over; name another --output")
+
+
+@contextmanager
+def opened_output(output: str) -> Iterator[BinaryIO]:
+    """Give a file for what comes bit by bit; at the end it is there whole, or not at all.
+
+    Standard output gets it as it comes.
+    """
+    if output == STANDARD:
+        yield sys.stdout.buffer
+        return
+    check_output(output)
+    with replacing(Path(output)) as temporary, open(temporary, "wb") as file:
+        yield file
 
 
 def write_png(output: str, pixels: np.ndarray) -> None:
     """Write a picture, bytes of shape (height, width) or with channels, as PNG."""
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # Pillow itself writes to no pipe
     Image.fromarray(pixels).save(buffer, "PNG")
-    _write(output, buffer)
+    write_bytes(output, buffer.getbuffer())
 
 
-def write_bytes(output: str, content: bytes) -> None:
+def write_bytes(output: str, content: bytes | memoryview) -> None:
     """Write what is whole already."""
-    _write(output, io.BytesIO(content))
-
-
-def _write(output: str, buffer: io.BytesIO):
-    if output == STANDARD:
-        sys.stdout.buffer.write(buffer.getbuffer())
-    else:
-        if not Path(output).parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "no such folder", str(Path(output).parent))
-        with replacing(Path(output)) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+    with opened_output(output) as file:
+        file.write(content)

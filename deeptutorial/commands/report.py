@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from deeptutorial.commands.inputs import load
+from deeptutorial.commands.shown import check_range
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import DatasetError, label_values, load_data
 from deeptutorial.models import SdA, dA
@@ -50,7 +51,15 @@ def report(
     """Write a page about models, and print where it is."""
     loaded = [load(path) for path in models]
     stacks = [model for model in loaded if isinstance(model, SdA)]
-    datasets = load_data(os.path.expanduser(dataset), **reading)
+    scaling = loaded[0].data.scaling
+    for path, model in zip(models, loaded, strict=True):
+        if model.data.scaling != scaling:
+            raise UsageError(
+                f"{path} has learned from values that were scaled otherwise than those of "
+                f"{models[0]}: make a report of each"
+            )
+    path = os.path.expanduser(dataset)
+    datasets = load_data(path, scaling or "none", any_range=True, **reading)
     for path, model in zip(models, loaded, strict=True):
         _check_that_it_fits(path, model, dataset, datasets)
     if stacks:
@@ -80,6 +89,7 @@ def _check_that_it_fits(path: str, model: dA | SdA, dataset: str, datasets: list
         raise DatasetError(
             f"{dataset}: its examples have {n_values} values, but {path} takes {n_taken}"
         )
+    check_range(dataset, model, datasets[2][0].get_value(borrow=True))
     if isinstance(model, SdA):
         labels = label_values(datasets[2][1])
         if not ((labels >= 0) & (labels < model.n_outs)).all():

@@ -11,6 +11,7 @@ import pytensor
 from deeptutorial.commands.parser import OneLineParser, number, whole
 from deeptutorial.compile import BackendError, use
 from deeptutorial.models.corruption import CORRUPTIONS
+from deeptutorial.models.da import RECONSTRUCTION_COSTS
 
 __all__ = ["RECIPES", "SdA_options", "dA_options"]
 
@@ -53,13 +54,18 @@ def dA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
         "  python dA.py --training-epochs 3 --dataset digits   a quick look, no download\n"
         "  python dA.py --corruption-level 0.5 --n-hidden 1000\n"
         "  python dA.py --corruption salt-and-pepper --output-folder salt\n"
-        "  python dA.py --dataset ~/pictures --batch-size 10   a folder of your own pictures\n",
+        "  python dA.py --dataset ~/pictures --batch-size 10   a folder of your own pictures\n"
+        "  python dA.py --dataset genes.npz --scale minmax     columns of any range\n"
+        "  python dA.py --dataset genes.npz --scale standardize \\\n"
+        "      --reconstruction-cost squared-error --learning-rate 0.001\n"
+        "                                                   likewise, with a linear decoder\n",
     )
     levels = defaults.pop("corruption_levels")
     parser.set_defaults(**defaults)
     parser.add_rate("--learning-rate", "step size of the gradient descent")
     parser.add_count("--training-epochs", "how many times to go through the training set")
     parser.add_dataset()
+    parser.add_scale()
     parser.add_count("--batch-size", "examples in a minibatch", at_least=1)
     parser.add_output_folder()
     parser.add_count("--n-hidden", "hidden units", at_least=1)
@@ -68,23 +74,9 @@ def dA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
         "for a further level "
         f"(default: {' and '.join(f'{level:g}' for level in levels)})"
     )
-    parser.add_argument(
-        "--corruption",
-        choices=tuple(CORRUPTIONS),
-        help="what is done to the pixels: "
-        + "; ".join(f"{kind} {noise.does}" for kind, noise in CORRUPTIONS.items())
-        + " (default: %(default)s)",
-    )
     _add_of_every_script(parser)
 
     options = parser.parse_args(arguments)
-    highest = CORRUPTIONS[options.corruption].highest
-    for level in options.corruption_levels or ():
-        if level > highest:
-            parser.error(
-                f"argument --corruption-level: expected a number between 0 and {highest:g}, got "
-                f"{level:g}"
-            )
     return _as_arguments(parser, options, levels)
 
 
@@ -136,6 +128,20 @@ def SdA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
 
 
 def _add_of_every_script(parser: OneLineParser):
+    parser.add_argument(
+        "--corruption",
+        choices=tuple(CORRUPTIONS),
+        help="what is done to the input: "
+        + "; ".join(f"{kind} {noise.does}" for kind, noise in CORRUPTIONS.items())
+        + " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--reconstruction-cost",
+        choices=RECONSTRUCTION_COSTS,
+        help="cross-entropy, equation (4), for values in [0, 1]; or squared-error, with a linear "
+        "decoder, for values of any range (of a stack, in its first layer); it wants a smaller "
+        "step size (default: %(default)s)",
+    )
     parser.add_seed()
     parser.add_resume()
     parser.add_floatX()
@@ -177,6 +183,7 @@ def _add_training(parser: OneLineParser):
         at_least=1,
     )
     parser.add_dataset()
+    parser.add_scale()
     parser.add_count("--batch-size", "examples in a minibatch", at_least=1)
     parser.add_output_folder()
 
@@ -191,10 +198,9 @@ def _add_layers(parser: OneLineParser, sizes: Sequence[int], levels: Sequence[fl
     )
     *first, last = (f"{level:g}" for level in levels)
     parser.add_corruption_levels(
-        "part of its input that a layer loses in pre-training, in [0, 1]; give it once for each "
-        "layer, the lowest first "
-        f"(default: {', '.join(first)}, and {last} for all further layers)",
-        highest=CORRUPTIONS["masking"].highest,
+        "part of its input that a layer loses in pre-training, in [0, 1], or what --corruption "
+        "says; give it once for each layer, the lowest first "
+        f"(default: {', '.join(first)}, and {last} for all further layers)"
     )
     parser.add_argument(
         "--encode-once",
@@ -231,6 +237,19 @@ def _as_arguments(
     parser: OneLineParser, parsed: argparse.Namespace, corruption_levels: Sequence[float]
 ) -> dict:
     """Turn parsed options into the arguments of a main function; set floatX and the backend."""
+    highest = CORRUPTIONS[parsed.corruption].highest
+    for level in parsed.corruption_levels or ():
+        if level > highest:
+            parser.error(
+                f"argument --corruption-level: expected a number between 0 and {highest:g}, got "
+                f"{level:g}"
+            )
+    is_standardized = getattr(parsed, "scale", "none") == "standardize"
+    if is_standardized and parsed.reconstruction_cost != "squared-error":
+        parser.error(
+            "argument --scale: standardize brings values outside [0, 1], where there is no "
+            "cross-entropy; take minmax, or --reconstruction-cost squared-error"
+        )
     options = vars(parsed)
     options["corruption_levels"] = options["corruption_levels"] or corruption_levels
     options["dataset"] = os.path.expanduser(options["dataset"])

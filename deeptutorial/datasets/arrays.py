@@ -1,7 +1,7 @@
 """A data set in memory: in one piece or in three parts, checked."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "checked_part",
     "checked_parts",
     "divided",
+    "from_unit_interval",
     "scaled",
     "square_shape",
     "to_unit_interval",
@@ -108,6 +109,22 @@ def to_unit_interval(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def from_unit_interval(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Turn floats into what `to_unit_interval` has made them of, where that was whole pixels.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    dtype : dtype
+        Of the stored pixels: for one of 8 or 16 bits without a sign the result has it; for others
+        `values` are returned as they are.
+    """
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return values
+    levels = 1 << (8 * dtype.itemsize)
+    return np.clip(np.rint(values * levels), 0, levels - 1).astype(dtype.newbyteorder("="))
+
+
 def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray | None) -> Part:
     """Check one part of a data set and bring it to two dimensions.
 
@@ -189,44 +206,60 @@ def checked_parts(
     return checked, class_names
 
 
-def scaled(dataset: Dataset, scale: str) -> Dataset:
+def scaled(dataset: Dataset, scale: str | Scaling, any_range: bool = False) -> Dataset:
     """Bring a data set into a range that a model can learn.
 
     Parameters
     ----------
     dataset : Dataset
-    scale : {"none", "minmax", "max", "standardize"}
-        "none" leaves the values as they are, and sees to it that they lie in [0, 1]; the others
-        are chosen by the training set (see `Scaling`). What was scaled already stays as it is.
+    scale : {"none", "minmax", "max", "standardize"} or Scaling
+        "none" leaves the values as they are; the others are chosen by the training set (see
+        `Scaling`), unless they were by another one: then they come as a `Scaling`. What was scaled
+        already stays as it is.
+    any_range : bool
+        Whether the values may end up outside [0, 1]: for a squared error they may.
 
     Raises
     ------
     DatasetError
-        If the values lie elsewhere.
+        If the values do not suit the scaling, or lie outside [0, 1] after it.
     """
-    parts = (dataset.train, dataset.valid, dataset.test)
-    if scale == "none" and dataset.scaling is not None:
-        return dataset
-    if scale == "none":
-        low = min(images.min() for images, _ in parts)
-        high = max(images.max() for images, _ in parts)
-        if low < -ROUNDING or high > 1 + ROUNDING:
-            raise DatasetError(
-                f"{dataset.source}: the images must lie in [0, 1], but go from {low:g} to "
-                f"{high:g}; take --scale minmax (scale='minmax' in Python)"
-            )
-        if low >= 0 and high <= 1:
-            return dataset
-        train, valid, test = ((np.clip(images, 0, 1), labels) for images, labels in parts)
-        return replace(dataset, train=train, valid=valid, test=test)
+    if scale == "none" or scale == dataset.scaling:
+        return dataset if any_range else _in_unit_interval(dataset)
     if dataset.scaling is not None:
         raise DatasetError(f"{dataset.source}: is scaled already ({dataset.scaling.kind})")
     try:
-        scaling = Scaling.fitted(scale, dataset.train[0])
+        scaling = scale if isinstance(scale, Scaling) else Scaling.fitted(scale, dataset.train[0])
+        scaling.check_size(dataset.train[0].shape[1])
     except DatasetError as error:
         raise DatasetError(f"{dataset.source}: training set: {error}") from error
-    train, valid, test = ((scaling.apply(images), labels) for images, labels in parts)
-    return replace(dataset, train=train, valid=valid, test=test, scaling=scaling)
+    dataset = replace(_each_part(dataset, scaling.apply), scaling=scaling)
+    return dataset if any_range else _in_unit_interval(dataset)
+
+
+def _in_unit_interval(dataset: Dataset) -> Dataset:
+    """Refuse values outside [0, 1], but for what rounding does."""
+    parts = (dataset.train, dataset.valid, dataset.test)
+    low = min(images.min() for images, _ in parts)
+    high = max(images.max() for images, _ in parts)
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        scaling = dataset.scaling
+        after = f" after {scaling.kind}" if scaling else ""
+        raise DatasetError(
+            f"{dataset.source}: the values must lie in [0, 1] for the cross-entropy, but go from "
+            f"{low:g} to {high:g}{after}; take --scale minmax, or --reconstruction-cost "
+            "squared-error (in Python scale='minmax', or any_range=True)"
+        )
+    if low >= 0 and high <= 1:
+        return dataset
+    return _each_part(dataset, lambda images: np.clip(images, 0, 1))
+
+
+def _each_part(dataset: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    train, valid, test = (
+        (change(images), labels) for images, labels in (dataset.train, dataset.valid, dataset.test)
+    )
+    return replace(dataset, train=train, valid=valid, test=test)
 
 
 def divided(whole: Examples) -> Dataset:

@@ -29,6 +29,7 @@ from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.parquet import parquet_in_blocks, read_parquet
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture_folder
+from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
 from deeptutorial.datasets.text_tables import (
@@ -83,7 +84,10 @@ SharedPart = tuple[SharedVariable, TensorVariable]
 
 
 def load_data(
-    dataset: Any = PICKLED_MNIST, scale: str = "none", **reading: Any
+    dataset: Any = PICKLED_MNIST,
+    scale: str | Scaling = "none",
+    any_range: bool = False,
+    **reading: Any,
 ) -> list[SharedPart]:
     """Load a data set into shared variables.
 
@@ -104,10 +108,13 @@ def load_data(
           them), ``.parquet``, ``.amat``; or to arrays: ``.npz``, ``.npy``, ``.mat``, ``.h5``, where
           ``"FILE::NAME"`` names one of several;
         - what is in memory: rows of examples ``X``, a pair ``(X, y)``, or three of these.
-    scale : {"none", "minmax", "max", "standardize"}
+    scale : {"none", "minmax", "max", "standardize"} or Scaling
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
-        one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
-        deviation 1. The training set decides on the factors.
+        one factor, or (with `any_range`) each to mean 0 and standard deviation 1. The training set
+        decides on the factors, unless they are given: ``model.data.scaling`` of a trained model.
+    any_range : bool
+        Take values that are not in [0, 1] after that, too, for a model with
+        ``reconstruction_cost="squared-error"``. Else they are refused.
     **reading
         How to read it, where its kind leaves that open. Of tables and arrays: ``transpose=True``
         takes the columns for the examples, ``label_column`` is where the classes are (by name, by
@@ -117,9 +124,9 @@ def load_data(
     Returns
     -------
     [(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y)]
-        Images, one a row, in [0, 1], as shared variables in floatX, so that a minibatch is cut out
-        of them inside a compiled function; labels as their integer values (kept in floatX, cast to
-        int32), -1 where there are none. The shape of one image is kept as
+        Images, one a row, in [0, 1] (unless `any_range`), as shared variables in floatX, so that a
+        minibatch is cut out of them inside a compiled function; labels as their integer values
+        (kept in floatX, cast to int32), -1 where there are none. The shape of one image is kept as
         ``train_set_x.tag.image_shape``, what the data are as ``train_set_x.tag.source``, and what
         their values and classes are as ``train_set_x.tag.data``, a `Description`.
 
@@ -133,14 +140,16 @@ def load_data(
     TypeError
         If `reading` has something in it that no kind of data knows.
     """
-    data = read_dataset(dataset, scale, **reading)
+    data = read_dataset(dataset, scale, any_range, **reading)
     return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: Any, scale: str = "none", **reading: Any) -> Dataset:
+def read_dataset(
+    dataset: Any, scale: str | Scaling = "none", any_range: bool = False, **reading: Any
+) -> Dataset:
     """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
     found = read_undivided(dataset, **reading)
-    return scaled(divided(found) if isinstance(found, Examples) else found, scale)
+    return scaled(divided(found) if isinstance(found, Examples) else found, scale, any_range)
 
 
 def read_undivided(dataset: Any, **reading: Any) -> Dataset | Examples:
@@ -316,7 +325,14 @@ NAMED: dict[str, Reader] = {
 
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
     floatX = pytensor.config.floatX
-    shared_x = pytensor.shared(np.ascontiguousarray(images, dtype=floatX), borrow=True)
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(images, dtype=floatX)
+    if rows.dtype != images.dtype and not np.isfinite(rows).all():
+        raise DatasetError(
+            f"{of.source}: values from {images.min():g} to {images.max():g} do not fit {floatX}; "
+            "take --scale standardize (scale='standardize' in Python)"
+        )
+    shared_x = pytensor.shared(rows, borrow=True)
     shared_x.tag.image_shape, shared_x.tag.source = of.image_shape, of.source
     shared_x.tag.data = Description(of.columns, of.class_names, of.scaling)
     shared_y = pytensor.shared(np.asarray(labels, dtype=floatX), borrow=True)

@@ -72,6 +72,18 @@ class Scaling:
             )
         return cls(kind, tuple(shift.tolist()), tuple(factor.tolist()))
 
+    def check_size(self, n_values: int) -> None:
+        """See whether examples of so many values are what it was chosen for.
+
+        Raises
+        ------
+        DatasetError
+        """
+        if len(self.shift) not in (1, n_values):
+            raise DatasetError(
+                f"an example has {n_values} values, and the scaling is for {len(self.shift)}"
+            )
+
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Scale rows; what lies beyond the training set's range is brought to its ends.
 

@@ -69,8 +69,10 @@ def checked_number(name: str, number, low: float, high: float) -> float | Tensor
     return float(number)
 
 
-def checked_levels(levels: Sequence[float] | None, n_layers: int) -> list[float]:
-    """Return a level in [0, 1] for each layer, 0.1 for None, or say what is wrong with them."""
+def checked_levels(
+    levels: Sequence[float] | None, n_layers: int, highest: float = 1
+) -> list[float]:
+    """Return a level for each layer, 0.1 for None, or say what is wrong with them."""
     if levels is None:
         return [0.1] * n_layers
     if isinstance(levels, str) or not isinstance(levels, Sequence | np.ndarray):
@@ -81,7 +83,8 @@ def checked_levels(levels: Sequence[float] | None, n_layers: int) -> list[float]
             f"got {len(levels)}"
         )
     return [
-        checked_number(f"corruption_levels[{i}]", level, 0, 1) for i, level in enumerate(levels)
+        checked_number(f"corruption_levels[{i}]", level, 0, highest)
+        for i, level in enumerate(levels)
     ]
 
 

@@ -15,6 +15,7 @@ from deeptutorial.random import RandomStreams
 __all__ = [
     "CORRUPTIONS",
     "Corruption",
+    "Level",
     "Noise",
     "as_noise",
     "checked_corruption",

@@ -12,6 +12,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from deeptutorial.compile.backends.numba.modes import own_products_mode
 from deeptutorial.datasets import count_minibatches
 from deeptutorial.models.checks import checked_number, checked_size, checked_variable
+from deeptutorial.models.corruption import as_noise
 from deeptutorial.models.da import dA
 from deeptutorial.models.parameters import shared_in_floatX
 
@@ -61,7 +62,8 @@ def pretraining_functions(
             mode=own_products_mode(),
             name=f"pretrain_layer_{i}",
         )
-        pretrain_fns.append(PretrainingFunction(step, i, codes))
+        highest = as_noise(layer.corruption).highest
+        pretrain_fns.append(PretrainingFunction(step, i, codes, highest))
     return pretrain_fns
 
 
@@ -76,10 +78,13 @@ class PretrainingFunction:
     function : the compiled function itself, of (index, corruption, lr)
     """
 
-    def __init__(self, function: Function, layer: int, codes: "_Codes | None"):
+    def __init__(
+        self, function: Function, layer: int, codes: "_Codes | None", highest_level: float
+    ):
         self.function = function
         self._layer = layer
         self._codes = codes
+        self._highest_level = highest_level
 
     def __call__(self, index: int, corruption: float = 0.2, lr: float = 0.1) -> np.ndarray:
         """Take a step of gradient descent.
@@ -88,8 +93,9 @@ class PretrainingFunction:
         ----------
         index : int
             Which minibatch.
-        corruption : float, in [0, 1]
-            Part of the layer's input that is set to zero.
+        corruption : float
+            Part of the layer's input that is corrupted, in [0, 1]; for Gaussian noise its standard
+            deviation.
         lr : float
             Step size.
 
@@ -98,7 +104,7 @@ class PretrainingFunction:
         ndarray of no dimensions
             The cost, the mean over the minibatch.
         """
-        corruption = checked_number("corruption", corruption, 0, 1)
+        corruption = checked_number("corruption", corruption, 0, self._highest_level)
         lr = checked_number("lr", lr, 0, math.inf)
         if self._codes is not None:
             self._codes.before_a_step(self._layer)

@@ -19,6 +19,14 @@ from deeptutorial.models.checks import (
     checked_size,
     checked_sizes,
 )
+from deeptutorial.models.corruption import (
+    Corruption,
+    Level,
+    as_noise,
+    checked_corruption,
+    checked_level,
+    masking,
+)
 from deeptutorial.models.da import dA
 from deeptutorial.models.finetuning import Score, finetune_functions
 from deeptutorial.models.hidden_layer import HiddenLayer
@@ -41,6 +49,10 @@ class SdA:
     what the layers below make of the images; then gradient descent fine-tunes the whole perceptron
     on the labels [1]_ [2]_.
 
+    Data that are not in [0, 1] are for ``reconstruction_cost="squared-error"``. It concerns the
+    lowest dA, which alone reconstructs the data: those above reconstruct codes, which sigmoid units
+    keep in [0, 1], and have the cross-entropy in any case.
+
     Parameters
     ----------
     numpy_rng : numpy.random.RandomState or numpy.random.Generator
@@ -57,7 +69,11 @@ class SdA:
     corruption_levels : sequence of float, optional
         Part of its input that each layer's dA is to lose, kept as an attribute for the training
         loop, which hands it to the functions of `pretraining_functions`; None stands for 0.1 for
-        each layer.
+        each layer. For Gaussian noise they are standard deviations.
+    corruption : {"masking", "salt-and-pepper", "gaussian"} or callable
+        The kind of noise in all dAs, as `dA` takes it.
+    reconstruction_cost : {"cross-entropy", "squared-error"}
+        Of the lowest dA, as `dA` takes it.
 
     Attributes
     ----------
@@ -73,6 +89,7 @@ class SdA:
     n_ins, n_outs, n_layers : int
     hidden_layers_sizes : list of int
     corruption_levels : list of float
+    corruption, reconstruction_cost : as given
     image_shape : (height, width) or (height, width, 3), or None where it is not known
         Shape of an example, for pictures of it; kept in a file too.
     data : Description
@@ -103,7 +120,14 @@ class SdA:
     >>> cost = train_fn(0)
     """
 
-    hyperparameters = ("n_ins", "hidden_layers_sizes", "n_outs", "corruption_levels")
+    hyperparameters = (
+        "n_ins",
+        "hidden_layers_sizes",
+        "n_outs",
+        "corruption_levels",
+        "corruption",
+        "reconstruction_cost",
+    )
 
     def __init__(
         self,
@@ -113,13 +137,18 @@ class SdA:
         hidden_layers_sizes: Sequence[int] = (500, 500),
         n_outs: int = 10,
         corruption_levels: Sequence[float] | None = None,
+        corruption: Corruption = "masking",
+        reconstruction_cost: str = "cross-entropy",
     ):
         checked_rng("numpy_rng", numpy_rng)
         self.n_ins = checked_size("n_ins", n_ins)
         self.n_outs = checked_size("n_outs", n_outs)
         self.hidden_layers_sizes = checked_sizes("hidden_layers_sizes", hidden_layers_sizes)
         self.n_layers = len(self.hidden_layers_sizes)
-        self.corruption_levels = checked_levels(corruption_levels, self.n_layers)
+        self.corruption = checked_corruption(corruption)
+        highest = as_noise(self.corruption).highest
+        self.corruption_levels = checked_levels(corruption_levels, self.n_layers, highest)
+        self.reconstruction_cost = reconstruction_cost
 
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
         if theano_rng is None:
@@ -134,23 +163,8 @@ class SdA:
         self.params: list[SharedVariable] = []
         layer_input, n_in = self.x, self.n_ins
         for n_out in self.hidden_layers_sizes:
-            sigmoid_layer = HiddenLayer(
-                rng=numpy_rng, input=layer_input, n_in=n_in, n_out=n_out, activation=pt.sigmoid
-            )
-            dA_layer = dA(
-                numpy_rng=numpy_rng,
-                theano_rng=theano_rng,
-                input=layer_input,
-                n_visible=n_in,
-                n_hidden=n_out,
-                W=sigmoid_layer.W,
-                bhid=sigmoid_layer.b,
-            )
-            self.sigmoid_layers.append(sigmoid_layer)
-            self.dA_layers.append(dA_layer)
-            # The visible biases of a dA are no part of the perceptron.
-            self.params.extend(sigmoid_layer.params)
-            layer_input, n_in = sigmoid_layer.output, n_out
+            layer_input = self._add_layer(numpy_rng, layer_input, n_in, n_out)
+            n_in = n_out
 
         self.logLayer = LogisticRegression(input=layer_input, n_in=n_in, n_out=self.n_outs)
         self.params.extend(self.logLayer.params)
@@ -160,12 +174,45 @@ class SdA:
         self.image_shape: tuple[int, ...] | None = None
         self.data = Description()
         self._codes = [
-            RowFunction(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden)
+            RowFunction(
+                *(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden),
+                any_range=dA_layer.reconstruction_cost == "squared-error",
+            )
             for layer, dA_layer in zip(self.sigmoid_layers, self.dA_layers, strict=True)
         ]
         self._probabilities = RowFunction(
-            self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs
+            *(self.x, self.logLayer.p_y_given_x, self.n_ins, self.n_outs),
+            any_range=self.reconstruction_cost == "squared-error",
         )
+
+    def _add_layer(
+        self,
+        numpy_rng: np.random.RandomState | np.random.Generator,
+        input: TensorVariable,
+        n_in: int,
+        n_out: int,
+    ) -> TensorVariable:
+        """Put a sigmoid layer, and the dA that it shares its weights with, on what is there."""
+        sigmoid_layer = HiddenLayer(
+            rng=numpy_rng, input=input, n_in=n_in, n_out=n_out, activation=pt.sigmoid
+        )
+        dA_layer = dA(
+            numpy_rng=numpy_rng,
+            theano_rng=self.theano_rng,
+            input=input,
+            n_visible=n_in,
+            n_hidden=n_out,
+            W=sigmoid_layer.W,
+            bhid=sigmoid_layer.b,
+            corruption=self.corruption,
+            # What the layers above the first reconstruct are codes, in [0, 1].
+            reconstruction_cost="cross-entropy" if self.dA_layers else self.reconstruction_cost,
+        )
+        self.sigmoid_layers.append(sigmoid_layer)
+        self.dA_layers.append(dA_layer)
+        # The visible biases of a dA are no part of the perceptron.
+        self.params.extend(sigmoid_layer.params)
+        return sigmoid_layer.output
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the parameters and what else is needed to predict to a file; see `dA.save`."""
@@ -278,20 +325,28 @@ class SdA:
         Parameters
         ----------
         X : ndarray of shape (n, n_ins)
-            In [0, 1], as the network was trained on.
+            As the network was trained on, in [0, 1] unless `reconstruction_cost` is the squared
+            error (a warning tells if it is not). Bytes are divided by 256, and 16-bit values by
+            65536, as `load_data` does it. Rows in the units of a data set that was scaled are
+            brought there by ``data.scaling.apply(X)``.
 
         Returns
         -------
         ndarray of int, shape (n,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is no such array, or holds NaN or infinity.
         """
         return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return the probability of each class, shape (n, n_outs) for `X` of shape (n, n_ins)."""
+        """Return the probability of each class, (n, n_outs), for `X` as `predict` takes it."""
         return self._probabilities(X)
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return the code of the uppermost hidden layer for `X` of shape (n, n_ins)."""
+        """Return the code of the uppermost hidden layer for `X` as `predict` takes it."""
         for i in range(self.n_layers):
             X = self.encode(i, X)
         return X
@@ -321,11 +376,16 @@ class SdA:
         dropout = checked_number("dropout", dropout, 0, 1)
         if isinstance(dropout, float) and dropout == 1:
             raise ValueError("dropout must be less than 1, or nothing is left to classify")
-        input = self.dA_layers[0].get_corrupted_input(self.x, corruption_level)
+        input = self._partly_zero(self.x, checked_level(corruption_level, "masking"))
         for layer in self.dA_layers:
             code = layer.get_hidden_values(input)
-            input = layer.get_corrupted_input(code, dropout) / (1 - dropout)
+            input = self._partly_zero(code, dropout) / (1 - dropout)
         top = LogisticRegression(
             input, layer.n_hidden, self.n_outs, W=self.logLayer.W, b=self.logLayer.b
         )
         return top.negative_log_likelihood(self.y)
+
+    def _partly_zero(self, values: TensorVariable, level: Level) -> TensorVariable:
+        """Set a part of the values to zero, whatever the noise of pre-training is."""
+        is_none = isinstance(level, float) and level == 0
+        return values if is_none else masking(values, self.theano_rng, level)

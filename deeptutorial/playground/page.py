@@ -38,7 +38,7 @@ def write_playground(
     folder : path
     models : dict of dA by their names, or an SdA
         All dAs of one input.
-    examples : ndarray of shape (n, values), in [0, 1]
+    examples : ndarray of shape (n, values)
         To begin with, instead of drawing.
     labels : sequence of str
         What the examples are called.
@@ -48,12 +48,13 @@ def write_playground(
     -------
     Path, or None
         None where there is no page, since the examples are no grey pictures of at most 64 pixels a
-        side, or the model is too large for one.
+        side, or not in [0, 1], or since the model is too large for one.
     """
     layers = _layers_of_all(models)
     bits = min(MOST_BITS, 8 * BUDGET // sum(layer["W"].size for one in layers for layer in one))
     is_drawn = len(image_shape) == 2 and min(image_shape) > 1 and max(image_shape) <= LARGEST_SIDE
-    if not is_drawn or bits < FEWEST_BITS:
+    is_ink = examples.min() >= 0 and examples.max() <= 1
+    if not is_drawn or not is_ink or bits < FEWEST_BITS:
         return None
     rounded = [[quantised(layer["W"], bits) for layer in one] for one in layers]
     content = {

@@ -23,7 +23,7 @@ class Seen:
     name : str
         What the training is called.
     W : ndarray
-    corrupted, reconstructed, morph : ndarray, a picture a row
+    corrupted, reconstructed, morph : ndarray, a picture a row, as `X` of the page
     """
 
     name: str
@@ -53,7 +53,7 @@ def dA_page(
     effect : str
         What the noise does to the test set.
     X : ndarray
-        The test set, an image a row.
+        The test set, an image a row, to be looked at: in [0, 1].
     image_shape : (height, width) or (height, width, 3)
     """
     models, names = figures["models"], [one.name for one in seen]

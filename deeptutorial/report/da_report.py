@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deeptutorial.datasets import label_values
+from deeptutorial.images import visible
 from deeptutorial.models import dA
 from deeptutorial.models.corruption import as_noise
 from deeptutorial.playground import write_playground
@@ -85,7 +86,7 @@ def write_dA_report(
     for level, training in zip(corruption_levels, trainings, strict=True):
         measured = autoencode(training.model, X, test_level)
         described.append(_describe(level, training, measured, labels))
-        seen.append(_look(level, training.model, measured, shown, ends))
+        seen.append(_look(level, training.model, measured, shown, ends, X))
 
     first_set_x = datasets[0][0]
     models = {one.name: training.model for one, training in zip(seen, trainings, strict=True)}
@@ -109,19 +110,24 @@ def write_dA_report(
         },
     )
     effect = as_noise(trainings[0].model.corruption).effect_at(test_level)
-    html = dA_page(figures, seen, effect, X, first_set_x.tag.image_shape)
+    html = dA_page(figures, seen, effect, visible(X, X), first_set_x.tag.image_shape)
     return save_report(folder, html, figures)
 
 
 def _look(
-    level: float, da: dA, measured: Autoencoding, shown: list[int], ends: tuple[int, int]
+    level: float,
+    da: dA,
+    measured: Autoencoding,
+    shown: list[int],
+    ends: tuple[int, int],
+    X: np.ndarray,
 ) -> Seen:
     return Seen(
         name=as_noise(da.corruption).name_at(level),
         W=np.asarray(da.W.get_value(borrow=True)),
-        corrupted=measured.corrupted[shown],
-        reconstructed=measured.reconstructed[shown],
-        morph=_morph(measured, ends),
+        corrupted=visible(measured.corrupted[shown], X),
+        reconstructed=visible(measured.reconstructed[shown], X),
+        morph=visible(_morph(measured, ends), X),
     )
 
 
@@ -131,6 +137,7 @@ def _describe(level: float, training: Training, measured: Autoencoding, labels: 
     return {
         "corruption_level": level,
         "corruption": da.corruption if isinstance(da.corruption, str) else OWN_FUNCTION,
+        "reconstruction_cost": da.reconstruction_cost,
         "n_visible": int(da.n_visible),
         "n_hidden": int(da.n_hidden),
         "costs": list(training.costs),

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deeptutorial.images import split_channels, tile_raster_images
+from deeptutorial.images import split_channels, tile_raster_images, visible
 
 __all__ = ["draw_mistakes"]
 
@@ -26,7 +26,7 @@ def draw_mistakes(
     Parameters
     ----------
     X : ndarray of shape (n, height * width) or (n, height * width * 3)
-        Flattened pictures, one a row, in [0, 1].
+        Flattened pictures, one a row; where they are not in [0, 1], the least value is black.
     labels : ndarray of int, shape (n,)
         What they are.
     probabilities : ndarray of shape (n, classes)
@@ -63,7 +63,7 @@ def draw_mistakes(
         x = MARGIN + column * (width * scale + gap[1])
         y = HEADING + row * (height * scale + gap[0])
         tile = tile_raster_images(
-            split_channels(X[example : example + 1], image_shape),
+            split_channels(visible(X[example : example + 1], X), image_shape),
             (height, width),
             (1, 1),
             scale_rows_to_unit_interval=False,

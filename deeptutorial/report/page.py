@@ -24,10 +24,9 @@ def page(title: str, n_hidden: str, sections: Iterable[str], figures: dict) -> s
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     data = figures["data"]
     height, width = data["image_shape"][:2]
-    subtitle = (
-        f"{n_hidden} hidden units, trained on {data['examples']['training']:,} images of "
-        f"{height} × {width} pixels"
-    )
+    examples = f"{data['examples']['training']:,}"
+    seen = f"images of {height} × {width} pixels" if height > 1 else f"examples of {width} values"
+    subtitle = f"{n_hidden} hidden units, trained on {examples} {seen}"
     playground = figures["playground"]
     link = f' · <a href="{playground}">draw, and watch the code</a>' if playground else ""
     return (

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from deeptutorial.images import visible
 from deeptutorial.report.charts import NARROW, histogram, line_chart
 from deeptutorial.report.page import figure, page, section, side_by_side, table
 from deeptutorial.report.tiles import AT_MOST_FILTERS, filters_html, tiles_html
@@ -51,7 +52,7 @@ def _at_a_glance(layers: list[dict], test: dict) -> str:
             ("", *(f"layer\u00a0{i}" for i in range(len(layers)))),
             [
                 ("hidden units", *(layer["n_hidden"] for layer in layers)),
-                ("corruption", *(f"{layer['corruption_level'] * 100:g} %" for layer in layers)),
+                ("corruption", *(layer["corruption"] for layer in layers)),
                 ("dead units", *(layer["hidden_units"]["dead"] for layer in layers)),
                 ("saturated units", *(layer["hidden_units"]["saturated"] for layer in layers)),
             ],
@@ -145,7 +146,8 @@ def _mistakes(mistakes: Sequence[dict], X: np.ndarray, image_shape: tuple[int, .
     )
     figures = []
     for mistake in shown:
-        tile = tiles_html(X[mistake["example"]][None], image_shape, 1, str(mistake["label"]))
+        pixels = visible(X[mistake["example"]][None], X)
+        tile = tiles_html(pixels, image_shape, 1, str(mistake["label"]))
         caption = f"{mistake['label']} → <b>{mistake['taken_for']}</b>"
         figures.append(
             f'<figure title="test example {mistake["example"]}, '

@@ -8,6 +8,7 @@ import numpy as np
 
 from deeptutorial.datasets import label_values
 from deeptutorial.models import SdA
+from deeptutorial.models.corruption import as_noise
 from deeptutorial.playground import write_playground
 from deeptutorial.report.examples import names_of, one_of_each_class
 from deeptutorial.report.measure import AT_MOST, activity
@@ -115,6 +116,8 @@ def _layers(sda: SdA, X: np.ndarray, costs: Sequence[Sequence[float]]) -> list[d
                 "n_visible": int(layer.n_visible),
                 "n_hidden": int(layer.n_hidden),
                 "corruption_level": float(sda.corruption_levels[i]),
+                "corruption": as_noise(sda.corruption).name_at(sda.corruption_levels[i]),
+                "reconstruction_cost": layer.reconstruction_cost,
                 "pretraining_costs": list(costs[i]) if costs else [],
                 "hidden_units": activity(code),
             }

@@ -1,5 +1,6 @@
 """The command `deeptutorial`: what comes out, against NumPy; what is refused; pipes."""
 
+import copy
 import io
 import json
 import os
@@ -14,17 +15,12 @@ from PIL import Image
 
 from deeptutorial import SdA, dA, load_model
 from deeptutorial.commands import main
+from deeptutorial.datasets.description import Description
+from deeptutorial.datasets.scaling import Scaling
 
 ROOT = Path(__file__).parents[2]
 NAMES = (
-    "train",
-    "run",
-    "port",
-    "convert",
-    "info",
-    "filters",
-    "encode",
-    "denoise",
+    *("train", "run", "port", "convert", "info", "filters", "encode", "predict", "denoise"),
     "export",
     "report",
 )
@@ -242,6 +238,38 @@ def test_info(model, da, capsys):
     assert lines["W"] == f"30 x 7, from {W.min():.4g} to {W.max():.4g}, mean {W.mean():.4g}"
 
 
+def test_info_of_a_model_of_a_table(da, capsys):
+    table = copy.copy(da)
+    scaling = Scaling("minmax", (0.0,) * 30, (0.5,) * 30)
+    columns = tuple(f"gene{i}" for i in range(30))
+    table.image_shape, table.data = (1, 30), Description(columns, ("ill", "well"), scaling)
+    table.save("table.npz")
+    run("info", "table.npz")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["scaling"] == "minmax, of 30 columns"
+    assert lines["columns"] == "30: " + ", ".join(columns[:8]) + ", ..."
+    assert lines["class_names"] == "2: ill, well"
+
+
+def test_report_in_the_scaling_of_the_model(da, data_set, capsys):
+    scaled = copy.copy(da)
+    scaled.data = Description((), (), Scaling("max", (0.0,), (0.05,)))
+    scaled.save("scaled.npz")
+    np.savez("large.npz", x=data_set * 20)
+    run("report", "scaled.npz", "--dataset", "large.npz")
+    figures = json.loads(Path("report", "report.json").read_text())
+    order = np.random.default_rng(0).permutation(70)[-10:]
+    x, z = data_set[order], reconstructed(da, data_set[order])
+    cost = -np.sum(x * np.log(z) + (1 - x) * np.log(1 - z), axis=1).mean()
+    np.testing.assert_allclose(figures["models"][0]["test_cost"]["clean"], cost, rtol=1e-4)
+    da.save("da.npz")
+    run("report", "da.npz", "--dataset", "large.npz", status=2)
+    assert "the model has learned from values in [0, 1]" in capsys.readouterr().err
+    two = ("--corruption-level", 0, "--corruption-level", 0.3)
+    run("report", "da.npz", "scaled.npz", *two, "--dataset", "data.npz", status=2)
+    assert "scaled.npz has learned from values that were scaled other" in capsys.readouterr().err
+
+
 def test_report(model, data_set, stack, capsys):
     run("report", model, "da.npz", *("--corruption-level", 0, "--corruption-level", 0.4),
         *("--dataset", "data.npz"))  # fmt: skip
@@ -321,7 +349,7 @@ def test_help_has_an_example(name, capsys):
         (("encode", "da.npz", "wide.npy"), "an example has 31 values, but the model takes 30"),
         (("encode", "da.npz", "nan.npy"), "nan.npy: holds NaN or infinity"),
         (("encode", "da.npz", "data.npz", "--output", "no/x.npy"), "no such folder: 'no'"),
-        (("encode", "da.npz", "empty"), "empty: no picture that Pillow can read"),
+        (("encode", "da.npz", "empty"), "any picture that Pillow can read"),
         (("denoise", "da.npz", "nowhere.png"), "nowhere.png: no such file or folder"),
         (("denoise", "sda.npz", "large.png"), "sda.npz: holds a model of the kind 'SdA', not 'dA'"),
         (("report", "da.npz", "da.npz", "--dataset", "data.npz"), "once for each of the 2 models"),

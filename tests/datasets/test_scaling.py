@@ -1,6 +1,7 @@
 """Scaling of columns: against NumPy and scikit-learn, and back."""
 
 import numpy as np
+import pytensor
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -114,3 +115,42 @@ def test_an_unknown_scaling_is_named(rows, tmp_path):
     np.savez(tmp_path / "x.npz", x=rows)
     with pytest.raises(ValueError, match="unknown scaling 'log': choose one of none, minmax"):
         load_data(tmp_path / "x.npz", scale="log")
+
+
+@pytest.fixture
+def genes(rows, tmp_path):
+    np.savez(tmp_path / "genes.npz", x=rows)
+    return str(tmp_path / "genes.npz")
+
+
+def test_a_squared_error_takes_any_range(genes, rows):
+    read = read_dataset(genes, any_range=True)
+    everything = np.concatenate([images for images, _ in (read.train, read.valid, read.test)])
+    np.testing.assert_array_equal(np.sort(everything, axis=None), np.sort(rows, axis=None))
+    assert read.scaling is None
+
+
+@pytest.mark.parametrize("scale", ["none", "standardize"])
+def test_what_does_not_suit_the_cost_names_what_would(scale, genes, refusal):
+    ways_out = ("--scale minmax", "--reconstruction-cost squared-error", "any_range=True")
+    message = refusal(lambda path: load_data(path, scale=scale), genes, "in [0, 1]", *ways_out)
+    assert ("after standardize" in message) == (scale == "standardize")
+
+
+def test_the_factors_of_another_set(genes, rows, refusal):
+    scaling = Scaling.fitted("minmax", rows / 2)
+    read = read_dataset(genes, scale=scaling)
+    assert read.scaling is scaling
+    order = np.random.default_rng(0).permutation(len(rows))[: len(read.train[0])]
+    np.testing.assert_array_equal(read.train[0], scaling.apply(rows[order]))
+    narrow = Scaling.fitted("minmax", rows[:, :3])
+    words = ("an example has 5 values, and the scaling is for 3",)
+    refusal(lambda path: read_dataset(path, scale=narrow), genes, *words)
+
+
+def test_what_does_not_fit_float32(tmp_path, rows, refusal):
+    np.savez(tmp_path / "x.npz", x=rows * 1e50)
+    with pytensor.config.change_flags(floatX="float32"):
+        refusal(lambda path: load_data(path, any_range=True), tmp_path / "x.npz", "not fit float32")
+        train_set_x, _ = load_data(tmp_path / "x.npz", scale="standardize", any_range=True)[0]
+    assert abs(train_set_x.get_value()).max() < 10

@@ -129,6 +129,29 @@ def test_noise_and_cost_are_remembered(tmp_path):
     assert (again.corruption, again.reconstruction_cost) == ("salt-and-pepper", "squared-error")
 
 
+def test_a_stack_remembers_its_noise_and_cost(tmp_path):
+    made = {
+        "corruption": "gaussian",
+        "corruption_levels": [2.0],
+        "reconstruction_cost": "squared-error",
+    }
+    sda = SdA(np.random.RandomState(1), n_ins=6, hidden_layers_sizes=[5], n_outs=3, **made)
+    sda.save(tmp_path / "sda.npz")
+    loaded = SdA.load(tmp_path / "sda.npz")
+    assert {name: getattr(loaded, name) for name in made} == made
+    assert loaded.dA_layers[0].reconstruction_cost == "squared-error"
+
+    rewritten(tmp_path / "sda.npz", _as_before_there_were_kinds)
+    old = SdA.load(tmp_path / "sda.npz")
+    assert (old.corruption, old.reconstruction_cost) == ("masking", "cross-entropy")
+
+
+def _as_before_there_were_kinds(header, _):
+    for name in ("corruption", "reconstruction_cost"):
+        del header["hyperparameters"][name]
+    header["hyperparameters"]["corruption_levels"] = [0.3]
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         small_SdA().save(tmp_path / name)

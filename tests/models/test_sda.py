@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from deeptutorial import RandomStreams, SdA
+from deeptutorial import RandomStreams, SdA, load_data
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 
 N_INS, SIZES, N_OUTS = 7, (6, 5), 3
@@ -96,7 +96,8 @@ def numpy_finetuning_step(x, labels, params, rate):
 def test_signature_is_the_tutorials():
     parameters = inspect.signature(SdA).parameters
     assert list(parameters) == [
-        *("numpy_rng", "theano_rng", "n_ins", "hidden_layers_sizes", "n_outs", "corruption_levels")
+        *("numpy_rng", "theano_rng", "n_ins", "hidden_layers_sizes", "n_outs", "corruption_levels"),
+        *("corruption", "reconstruction_cost"),  # are ours, and come last
     ]
     assert parameters["n_ins"].default == 784
     assert tuple(parameters["hidden_layers_sizes"].default) == (500, 500)
@@ -179,6 +180,12 @@ def test_corruption_levels_are_kept():
         ),
         ({"corruption_levels": [0.1, 1.2]}, ValueError, r"levels\[1\] must be in \[0, 1\], got"),
         ({"corruption_levels": 0.1}, TypeError, "must be a sequence of numbers, got 0.1"),
+        ({"corruption": "rain"}, ValueError, "corruption must be one of masking, .* got 'rain'"),
+        (
+            {"reconstruction_cost": "absolute"},
+            ValueError,
+            "reconstruction_cost must be one of cross-entropy, squared-error, got 'absolute'",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(arguments, error, message):
@@ -208,6 +215,52 @@ def test_pretraining_without_corruption_is_that_of_numpy():
     for layer, parameters in zip(network.dA_layers, expected, strict=True):
         for got, wanted in zip(values(layer.params), parameters, strict=True):
             np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-11)
+
+
+def test_squared_error_is_the_lowest_layers():
+    """Data of any range come out of a linear decoder; codes out of a sigmoid one."""
+    network = small_SdA(reconstruction_cost="squared-error")
+    train_set_x, _, x, _ = shared_part()
+    x = 20 * x - 7
+    train_set_x.set_value(x)
+    rows = x[:BATCH]
+    W, b, b_prime = values(network.dA_layers[0].params)
+    code = sigmoid(rows @ W + b)
+    upper = values(network.dA_layers[1].params)
+    lower_fn, upper_fn = network.pretraining_functions(train_set_x, batch_size=BATCH)
+
+    upper_cost = numpy_pretraining_step(code, *upper, 0.3)
+    np.testing.assert_allclose(upper_fn(index=0, corruption=0, lr=0.3), upper_cost, rtol=1e-10)
+
+    z = code @ W.T + b_prime
+    cost = np.mean(np.sum((rows - z) ** 2, axis=1))
+    dz = 2 * (z - rows) / BATCH
+    np.testing.assert_allclose(lower_fn(index=0, corruption=0, lr=1e-3), cost, rtol=1e-10)
+    np.testing.assert_allclose(
+        network.dA_layers[0].b_prime.get_value(), b_prime - 1e-3 * dz.sum(axis=0), rtol=1e-10
+    )
+
+
+def test_each_layer_has_the_kind_of_noise():
+    """A function of one's own tells what it was given, and at what level."""
+    network = small_SdA(corruption=lambda input, theano_rng, level: input + level)
+    train_set_x, _, x, _ = shared_part()
+    fns = network.pretraining_functions(train_set_x, batch_size=BATCH)
+    for i, layer in enumerate(network.dA_layers):
+        rows = x[:BATCH]
+        for below in network.dA_layers[:i]:
+            W, b, _ = values(below.params)
+            rows = sigmoid(rows @ W + b)
+        W, b, b_prime = values(layer.params)
+        z = sigmoid(sigmoid((rows + 2.5) @ W + b) @ W.T + b_prime)
+        cost = np.mean(-np.sum(rows * np.log(z) + (1 - rows) * np.log(1 - z), axis=1))
+        # 2.5 is no probability, but this noise is none that has to be.
+        np.testing.assert_allclose(fns[i](index=0, corruption=2.5, lr=0.1), cost, rtol=1e-10)
+
+
+def test_levels_of_gaussian_noise_are_deviations():
+    network = small_SdA(corruption="gaussian", corruption_levels=[2, 0.5])
+    assert network.corruption_levels == [2, 0.5]
 
 
 def pretrained(encode_once, corruption):
@@ -371,10 +424,14 @@ def test_the_rate_can_be_a_shared_variable():
     assert not np.array_equal(before[0], network.params[0].get_value())
 
 
-def test_corruption_in_fine_tuning():
-    """Everything zeroed, the first layer's weights are of no use; scores see clean images."""
+@pytest.mark.parametrize("corruption", ["masking", "salt-and-pepper"])
+def test_corruption_in_fine_tuning(corruption):
+    """Everything zeroed, the first layer's weights are of no use; scores see clean images.
+
+    It is zeroed whatever the dAs' noise is.
+    """
     parts = datasets()
-    network = small_SdA()
+    network = small_SdA(corruption=corruption)
     train_fn, valid_score, _ = network.build_finetune_functions(parts, BATCH, 0.4, 1.0)
     params = values(network.params)
     clean = valid_score()
@@ -513,6 +570,36 @@ def test_a_prediction_compiles_once(monkeypatch):
 
     monkeypatch.setattr("pytensor.compile.maker.FunctionMaker.__init__", refuse)
     np.testing.assert_array_equal(network.predict(x), first)
+
+
+@pytest.mark.parametrize(("dtype", "levels"), [("uint8", 256), ("uint16", 65536)])
+def test_the_same_pixels_are_scaled_as_load_data_does_it(dtype, levels, tmp_path):
+    pixels = np.random.default_rng(3).integers(0, levels, (9, N_INS)).astype(dtype)
+    np.savez(tmp_path / "pixels.npz", x_train=pixels[:6], x_test=pixels[6:])
+    read = load_data(tmp_path / "pixels.npz")[2][0].get_value()
+    np.testing.assert_array_equal(read, pixels[6:] / levels)
+    network = small_SdA()
+    for method in (network.predict, network.predict_proba, network.transform):
+        np.testing.assert_allclose(method(pixels[6:]), method(read), rtol=1e-12)
+    np.testing.assert_allclose(network.encode(0, pixels[6:]), network.encode(0, read), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_pixels_that_are_no_bytes_are_warned_of(dtype):
+    X = np.full((2, N_INS), 255, dtype=dtype)
+    with pytest.warns(UserWarning, match=r"from 255 to 255, but the network is for .* \[0, 1\]"):
+        small_SdA().predict_proba(X)
+    small_SdA(reconstruction_cost="squared-error").predict_proba(X)
+    small_SdA().predict_proba(X / 255 + 1e-7)  # what rounding does is no other range
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite(value):
+    X = np.full((2, N_INS), 0.5)
+    X[1, 3] = value
+    for method in (small_SdA().predict, small_SdA().transform):
+        with pytest.raises(ValueError, match="X holds " + ("NaN" if value != value else "inf")):
+            method(X)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bool"])
