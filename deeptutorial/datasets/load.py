@@ -16,7 +16,14 @@ from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
-from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
+from deeptutorial.datasets.idx import (
+    IDX_NAMES,
+    find_idx_files,
+    find_idx_sets,
+    is_idx_name,
+    read_idx_folder,
+    read_idx_set,
+)
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
@@ -86,7 +93,7 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        read_folder = read_idx_folder if find_idx_files(path) else read_picture_folder
+        read_folder = read_idx_folder if find_idx_sets(path) else read_picture_folder
         return replace(read_folder(path), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
         return replace(_read_file(path), source=name)
@@ -100,19 +107,21 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
 def _read_file(path: Path) -> Dataset:
     try:
         with open_regular(path) as file:
-            is_zip = file.read(2) == b"PK"
+            begin = file.read(2)
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    read = READERS.get(path.suffix.lower(), read_npz if is_zip else read_pickled)
-    return read(path)
+    if is_idx_name(path.name):
+        return read_idx_set(path)
+    return READERS.get(path.suffix.lower(), read_npz if begin == b"PK" else read_pickled)(path)
 
 
 def _read_mnist() -> Dataset:
     for folder in data_folders():
-        if len(find_idx_files(folder)) == len(IDX_NAMES):
-            return replace(read_idx_folder(folder), source="MNIST")
+        found = find_idx_files(folder)
+        if len(found) == len(IDX_NAMES):
+            return replace(read_idx_set(found[IDX_NAMES[0]]), source="MNIST")
         if os.path.isfile(folder / PICKLED_MNIST):
             return replace(read_pickled(folder / PICKLED_MNIST), source="MNIST")
     target = writable_folder()
@@ -120,7 +129,7 @@ def _read_mnist() -> Dataset:
         searched = ", ".join(map(str, data_folders()))
         raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
     download.download_mnist(target)
-    return replace(read_idx_folder(target), source="MNIST")
+    return replace(read_idx_set(target / f"{IDX_NAMES[0]}.gz"), source="MNIST")
 
 
 def _read_mnist_or_digits() -> Dataset:
