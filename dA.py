@@ -80,6 +80,7 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
             corruption=corruption,
         )
         da.image_shape = train_set_x.tag.image_shape
+        da.data = train_set_x.tag.data
 
         cost, updates = da.get_cost_updates(
             corruption_level=corruption_level,

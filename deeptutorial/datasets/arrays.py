@@ -1,17 +1,20 @@
-"""A data set in memory: three parts, checked."""
+"""A data set in memory: in one piece or in three parts, checked."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.datasets.scaling import Scaling
 
 __all__ = [
     "PART_NAMES",
     "Dataset",
+    "Examples",
     "checked_part",
     "divided",
+    "scaled",
     "square_shape",
     "to_unit_interval",
     "without_last_sixth",
@@ -20,10 +23,43 @@ __all__ = [
 PART_NAMES = ("training", "validation", "test")
 """What the parts of a data set are called, in their order."""
 
+ROUNDING = 1e-6
+"""So far beyond [0, 1] is float32's doing, in data that were scaled to it, and no other range."""
+
 NO_LABEL = -1
 """Label of an example that has none."""
 
 Part = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples in one piece and in the order of their file: a part, or what is yet to be divided.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n, ...)
+        One example a row.
+    labels : ndarray of shape (n,), or None for none
+    image_shape : (height, width) or (height, width, 3)
+        Shape of one image before it was flattened; (1, values) for what is no image.
+    class_names : tuple of str
+        What the classes 0, 1, 2, ... are called; empty where the labels are their own names.
+    columns : tuple of str
+        What the values of an example are called; empty where they have no names.
+    identifiers : ndarray of str, of shape (n,), or None
+        What the examples are called.
+    source : str
+        What it is, for people.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    identifiers: np.ndarray | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,18 +69,25 @@ class Dataset:
     Attributes
     ----------
     train, valid, test : (ndarray of shape (n, pixels), ndarray of shape (n,))
-        Floats in [0, 1], one flattened image a row; integer labels (-1 where there are none).
+        Floats, one flattened image a row; integer labels (-1 where there are none).
     image_shape : (height, width) or (height, width, 3)
-        Shape of one image before it was flattened.
+        Shape of one image before it was flattened; (1, values) for what is no image.
+    class_names, columns : tuple of str
+        As `Examples` has them.
     source : str
         What it is, for people.
+    scaling : Scaling or None
+        What was done to the values.
     """
 
     train: Part
     valid: Part
     test: Part
     image_shape: tuple[int, ...]
+    class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     source: str = ""
+    scaling: Scaling | None = None
 
 
 def to_unit_interval(values: np.ndarray) -> np.ndarray:
@@ -76,6 +119,7 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     Returns
     -------
     (images, labels) of shape (n, pixels) and (n,), float and integer
+        The images are finite, and in whatever range they are.
 
     Raises
     ------
@@ -85,24 +129,19 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     def refuse(reason: str) -> DatasetError:
         return DatasetError(f"{source}: {name} set: {reason}")
 
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in "fub":
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in "fiub":
         kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
-        raise refuse(f"images must be an array of floats or of bytes, got {kind}")
+        raise refuse(f"images must be an array of numbers, got {kind}")
     if images.ndim < 2:
         raise refuse(f"images must have one row an example, got an array of shape {images.shape}")
     if images.size == 0:
         raise refuse(f"it is empty (images of shape {images.shape})")
     images = to_unit_interval(images.reshape(len(images), -1))
     if images.dtype.kind != "f":
-        raise refuse(f"images of type {images.dtype} have no known range; scale them to [0, 1]")
+        images = images.astype(np.float64)
     low, high = images.min(), images.max()  # NaN comes through both
-    if math.isnan(low):
-        raise refuse("the images hold NaN")
-    if low < 0 or high > 1:
-        raise refuse(
-            f"the images must lie in [0, 1], but go from {low:g} to {high:g}; "
-            "divide them by their largest value"
-        )
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise refuse(f"the images hold {'NaN' if math.isnan(low) else 'infinity'}")
 
     if labels is None:
         return images, np.full(len(images), NO_LABEL, dtype=np.int32)
@@ -122,22 +161,59 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     return images, whole
 
 
-def divided(source: str, images: np.ndarray, labels: np.ndarray | None) -> tuple[Part, Part, Part]:
+def scaled(dataset: Dataset, scale: str) -> Dataset:
+    """Bring a data set into a range that a model can learn.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    scale : {"none", "minmax", "max", "standardize"}
+        "none" leaves the values as they are, and sees to it that they lie in [0, 1]; the others
+        are chosen by the training set (see `Scaling`).
+
+    Raises
+    ------
+    DatasetError
+        If the values lie elsewhere.
+    """
+    parts = (dataset.train, dataset.valid, dataset.test)
+    if scale == "none":
+        low = min(images.min() for images, _ in parts)
+        high = max(images.max() for images, _ in parts)
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise DatasetError(
+                f"{dataset.source}: the images must lie in [0, 1], but go from {low:g} to "
+                f"{high:g}; take --scale minmax (scale='minmax' in Python)"
+            )
+        if low >= 0 and high <= 1:
+            return dataset
+        train, valid, test = ((np.clip(images, 0, 1), labels) for images, labels in parts)
+        return replace(dataset, train=train, valid=valid, test=test)
+    try:
+        scaling = Scaling.fitted(scale, dataset.train[0])
+    except DatasetError as error:
+        raise DatasetError(f"{dataset.source}: training set: {error}") from error
+    train, valid, test = ((scaling.apply(images), labels) for images, labels in parts)
+    return replace(dataset, train=train, valid=valid, test=test, scaling=scaling)
+
+
+def divided(whole: Examples) -> Dataset:
     """Divide examples that come in one piece, in MNIST's proportion of 5 : 1 : 1.
 
     They are shuffled first, always in the same way, since files are often sorted by class.
     """
-    if len(images) < 3:
+    source = whole.source
+    if len(whole.images) < 3:
         raise DatasetError(
-            f"{source}: {len(images)} example(s), and a training, a validation and a test set "
-            "need at least one each"
+            f"{source}: {len(whole.images)} example(s), and a training, a validation and a test "
+            "set need at least one each"
         )
-    images, labels = checked_part(source, "whole", images, labels)
+    images, labels = checked_part(source, "whole", whole.images, whole.labels)
     order = np.random.default_rng(0).permutation(len(images))
     n_held_out = max(1, len(images) // 7)
     pieces = np.split(order, [len(images) - 2 * n_held_out, len(images) - n_held_out])
     train, valid, test = ((images[piece], labels[piece]) for piece in pieces)
-    return train, valid, test
+    return Dataset(train, valid, test, whole.image_shape, whole.class_names, whole.columns, source)
 
 
 def without_last_sixth(source: str, part: Part) -> tuple[Part, Part]:

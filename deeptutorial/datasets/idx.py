@@ -12,7 +12,7 @@ import numpy as np
 
 from deeptutorial.datasets.arrays import Dataset, checked_part, without_last_sixth
 from deeptutorial.datasets.errors import DatasetError
-from deeptutorial.datasets.relatives import plain_labels, upright
+from deeptutorial.datasets.relatives import class_names_of, plain_labels, upright
 from deeptutorial.datasets.unpacking import opened
 
 __all__ = [
@@ -179,4 +179,5 @@ def _read_set(folder: Path, name: str, found: dict[str, Path]) -> Dataset:
     train_y, test_y = (plain_labels(source, name, labels) for labels in (train_y, test_y))
     train, valid = without_last_sixth(source, checked_part(source, "training", train_x, train_y))
     test = checked_part(source, "test", test_x, test_y)
-    return Dataset(train, valid, test, image_shape=train_x.shape[1:])
+    names = class_names_of(name, np.concatenate([train[1], valid[1]]))
+    return Dataset(train, valid, test, train_x.shape[1:], class_names=names, source=source)

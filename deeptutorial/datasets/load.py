@@ -14,7 +14,8 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
-from deeptutorial.datasets.arrays import Dataset
+from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
 from deeptutorial.datasets.idx import (
     IDX_NAMES,
@@ -29,17 +30,17 @@ from deeptutorial.datasets.pictures import read_npz, read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
 
-__all__ = ["load_data", "read_dataset"]
+__all__ = ["load_data", "read_dataset", "read_undivided"]
 
 PICKLED_MNIST = "mnist.pkl.gz"
 
-READERS: dict[str, Callable[[Path], Dataset]] = {".npz": read_npz}
+READERS: dict[str, Callable[[Path], Dataset | Examples]] = {".npz": read_npz}
 """Of a file, by its suffix; where it has no such suffix, its content tells."""
 
 SharedPart = tuple[SharedVariable, TensorVariable]
 
 
-def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
+def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -> list[SharedPart]:
     """Load a data set into shared variables.
 
     Parameters
@@ -56,6 +57,10 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
           folder with the four IDX files, or to a folder of pictures. A name without a folder is
           looked for in the folders above too, and ``"mnist.pkl.gz"`` that is nowhere means
           ``"mnist"``.
+    scale : {"none", "minmax", "max", "standardize"}
+        What is done to values that do not lie in [0, 1]: each column is brought there, or all by
+        one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
+        deviation 1. The training set decides on the factors.
 
     Returns
     -------
@@ -63,7 +68,8 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
         Images, one a row, in [0, 1], as shared variables in floatX, so that a minibatch is cut out
         of them inside a compiled function; labels as their integer values (kept in floatX, cast to
         int32), -1 where there are none. The shape of one image is kept as
-        ``train_set_x.tag.image_shape``, and what the data are as ``train_set_x.tag.source``.
+        ``train_set_x.tag.image_shape``, what the data are as ``train_set_x.tag.source``, and what
+        their values and classes are as ``train_set_x.tag.data``, a `Description`.
 
     Raises
     ------
@@ -72,15 +78,18 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST) -> list[SharedPart]:
     DatasetError
         If there is one, but it cannot be used.
     """
-    data = read_dataset(dataset)
-    return [
-        _shared_part(*part, data.image_shape, data.source)
-        for part in (data.train, data.valid, data.test)
-    ]
+    data = read_dataset(dataset, scale)
+    return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: str | os.PathLike) -> Dataset:
-    """Read a data set into NumPy arrays; takes the same names as `load_data`."""
+def read_dataset(dataset: str | os.PathLike, scale: str = "none") -> Dataset:
+    """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
+    found = read_undivided(dataset)
+    return scaled(divided(found) if isinstance(found, Examples) else found, scale)
+
+
+def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
+    """Read a data set as it is: in its parts if it has any, else all of it in its order."""
     name = os.fspath(dataset)
     if name == "digits":
         return read_digits()
@@ -93,8 +102,9 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        read_folder = read_idx_folder if find_idx_sets(path) else read_picture_folder
-        return replace(read_folder(path), source=name)
+        if find_idx_sets(path):
+            return replace(read_idx_folder(path), source=name)
+        return replace(read_picture_folder(path), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
         return replace(_read_file(path), source=name)
     if name == PICKLED_MNIST:
@@ -104,7 +114,7 @@ def read_dataset(dataset: str | os.PathLike) -> Dataset:
     )
 
 
-def _read_file(path: Path) -> Dataset:
+def _read_file(path: Path) -> Dataset | Examples:
     try:
         with open_regular(path) as file:
             begin = file.read(2)
@@ -145,11 +155,10 @@ def _read_mnist_or_digits() -> Dataset:
         return read_digits()
 
 
-def _shared_part(
-    images: np.ndarray, labels: np.ndarray, image_shape: tuple[int, ...], source: str
-) -> SharedPart:
+def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
     floatX = pytensor.config.floatX
     shared_x = pytensor.shared(np.ascontiguousarray(images, dtype=floatX), borrow=True)
-    shared_x.tag.image_shape, shared_x.tag.source = image_shape, source
+    shared_x.tag.image_shape, shared_x.tag.source = of.image_shape, of.source
+    shared_x.tag.data = Description(of.columns, of.class_names, of.scaling)
     shared_y = pytensor.shared(np.asarray(labels, dtype=floatX), borrow=True)
     return shared_x, pt.cast(shared_y, "int32")

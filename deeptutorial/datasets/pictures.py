@@ -12,8 +12,8 @@ from PIL import Image
 from deeptutorial.archives import open_regular, read_npy
 from deeptutorial.datasets.arrays import (
     Dataset,
+    Examples,
     checked_part,
-    divided,
     square_shape,
     to_unit_interval,
     without_last_sixth,
@@ -49,13 +49,12 @@ def _formats() -> list[str]:
     return [kind for kind in Image.ID if kind not in ("EPS", "WMF")]
 
 
-def read_picture_folder(folder: Path) -> Dataset:
+def read_picture_folder(folder: Path) -> Examples:
     """Read a folder of pictures, all of one size, grey or colour.
 
     Where the pictures lie in sub-folders, each sub-folder is a class, numbered in alphabetical
     order. If all are grey, an example has a value a pixel, otherwise three; what is transparent is
-    taken as white. The pictures are divided into training, validation and test set (5 : 1 : 1)
-    after a shuffle that is always the same.
+    taken as white.
 
     Raises
     ------
@@ -87,8 +86,7 @@ def read_picture_folder(folder: Path) -> Dataset:
     if len(classes) > 1:
         number = {parent: position for position, parent in enumerate(classes)}
         labels = np.array([number[path.parent] for path in paths])
-    train, valid, test = divided(str(folder), images, labels)
-    return Dataset(train, valid, test, image_shape=images.shape[1:])
+    return Examples(images, labels, images.shape[1:], source=str(folder))
 
 
 def _described(shape: tuple[int, ...]) -> str:
@@ -152,10 +150,10 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return white.convert("RGB")
 
 
-def read_npz(path: Path) -> Dataset:
+def read_npz(path: Path) -> Dataset | Examples:
     """Read arrays saved by ``numpy.savez``.
 
-    Either ``x`` (and ``y``, if there are labels), to be divided 5 : 1 : 1; or ``x_train``,
+    Either ``x`` (and ``y``, if there are labels) in one piece; or ``x_train``,
     ``x_test`` and, if there is one, ``x_valid`` (with ``y_train``, ``y_test``, ``y_valid``), where
     a missing validation set is made from the last sixth of the training set. Images have the shape
     (n, pixels), (n, height, width) or (n, height, width, 3), as bytes or as floats in [0, 1].
@@ -184,7 +182,7 @@ def read_npz(path: Path) -> Dataset:
     source = str(path)
     if "x" in arrays:
         image_shape = _image_shape(source, arrays["x"])
-        return Dataset(*divided(source, arrays["x"], arrays.get("y")), image_shape=image_shape)
+        return Examples(arrays["x"], arrays.get("y"), image_shape, source=source)
     if "x_train" not in arrays or "x_test" not in arrays:
         raise DatasetError(
             f"{path}: expected the arrays x (and y), or x_train and x_test (and y_train, y_test), "

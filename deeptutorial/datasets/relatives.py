@@ -70,16 +70,16 @@ def plain_labels(source: str, name: str, labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.int32) - first
 
 
-def class_names_of(name: str, train_labels: np.ndarray) -> tuple[str, ...] | None:
-    """Return what the classes are called, where it is known and no mere number."""
+def class_names_of(name: str, train_labels: np.ndarray) -> tuple[str, ...]:
+    """Return what the classes are called; nothing where that is not known, or a mere number."""
     classes = _emnist_classes(name)
     if classes is not None:
-        return None if classes == _DIGITS else tuple(classes)
+        return () if classes == _DIGITS else tuple(classes)
     counts = np.bincount(train_labels[train_labels >= 0])
     begins = tuple(train_labels[: len(FASHION_BEGINS)].tolist())
     if begins == FASHION_BEGINS and len(counts) == 10 and len(set(counts.tolist())) == 1:
         return FASHION_CLASSES
-    return None
+    return ()
 
 
 def _emnist_classes(name: str) -> str | None:

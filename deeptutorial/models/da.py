@@ -11,6 +11,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.datasets.description import Description
 from deeptutorial.models.checks import checked_number, checked_rng, checked_size, checked_variable
 from deeptutorial.models.corruption import (
     Corruption,
@@ -85,6 +86,8 @@ class dA:
     corruption, reconstruction_cost : as given
     image_shape : (height, width) or (height, width, 3), or None where it is not known
         Shape of an example, for pictures of it; kept in a file too.
+    data : Description
+        What the values of an example are; kept in a file too.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class dA:
     corruption: Corruption = "masking"
     reconstruction_cost = "cross-entropy"
     image_shape: tuple[int, ...] | None = None
+    data = Description()
 
     def __init__(
         self,

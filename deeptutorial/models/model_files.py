@@ -19,6 +19,7 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.archives import ArchiveError, read_archive, write_archive
+from deeptutorial.datasets.description import Description
 
 __all__ = ["ModelFileError", "build_model", "read_model", "write_model"]
 
@@ -68,6 +69,8 @@ def write_model(model, path: str | os.PathLike) -> None:
         "image_shape": _checked_image_shape(model.image_shape, arrays),
         "floatX": next(iter(arrays.values())).dtype.name,
     }
+    if model.data != Description():
+        header["data"] = model.data.as_plain()
     write_archive(path, header, arrays)
 
 
@@ -78,7 +81,7 @@ def read_model(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     -------
     header : dict
         ``model``, the name of its class; ``hyperparameters``, a dict; ``image_shape``, a list or
-        None; ``floatX``.
+        None; ``floatX``; ``data``, where the values or classes have names (see `Description`).
     arrays : dict of str to ndarray
 
     Raises
@@ -140,6 +143,7 @@ def build_model(kind: Any, path: str | os.PathLike):
         # Only now is it known that the sizes are those of arrays that are there.
         model = kind(numpy_rng=np.random.RandomState(0), **hyperparameters)
         model.image_shape = _checked_image_shape(header.get("image_shape"), arrays)
+        model.data = Description.from_plain(header.get("data"), len(next(iter(arrays.values()))))
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: no usable {kind.__name__}: {error}") from error
     for name, param in model.named_params().items():

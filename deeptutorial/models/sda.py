@@ -10,6 +10,7 @@ from pytensor.compile.executor import Function
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.tensor.variable import TensorVariable
 
+from deeptutorial.datasets.description import Description
 from deeptutorial.models.checks import (
     checked_datasets,
     checked_levels,
@@ -74,6 +75,8 @@ class SdA:
     corruption_levels : list of float
     image_shape : (height, width) or (height, width, 3), or None where it is not known
         Shape of an example, for pictures of it; kept in a file too.
+    data : Description
+        What the values of an example and the classes are; kept in a file too.
     theano_rng : RandomStreams
 
     Raises
@@ -155,6 +158,7 @@ class SdA:
         self.errors = self.logLayer.errors(self.y)
 
         self.image_shape: tuple[int, ...] | None = None
+        self.data = Description()
         self._codes = [
             RowFunction(layer.input, layer.output, dA_layer.n_visible, dA_layer.n_hidden)
             for layer, dA_layer in zip(self.sigmoid_layers, self.dA_layers, strict=True)

@@ -1,0 +1,93 @@
+"""Scaling of columns: against NumPy and scikit-learn, and back."""
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from deeptutorial.datasets import DatasetError, load_data, read_dataset
+from deeptutorial.datasets.scaling import SCALINGS, Scaling
+
+CONSTANT = 3
+
+
+@pytest.fixture
+def rows():
+    rows = np.random.default_rng(0).normal(7, [1, 20, 0.1, 1, 5], size=(50, 5))
+    rows[:, CONSTANT] = 0.1
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "peer"), [("minmax", MinMaxScaler), ("standardize", StandardScaler)]
+)
+def test_as_scikit_learn_does_it(rows, kind, peer):
+    expected = peer().fit_transform(rows)
+    np.testing.assert_allclose(Scaling.fitted(kind, rows).apply(rows), expected, atol=1e-12)
+    assert (Scaling.fitted(kind, rows).apply(rows)[:, CONSTANT] == 0).all()
+
+
+def test_one_factor_for_all(rows):
+    rows = np.abs(rows)
+    scaled = Scaling.fitted("max", rows).apply(rows)
+    np.testing.assert_allclose(scaled, rows / rows.max(), rtol=1e-15)
+    with pytest.raises(DatasetError, match=r"the least is -1; take minmax"):
+        Scaling.fitted("max", rows - rows.min() - 1)
+
+
+@pytest.mark.parametrize("kind", SCALINGS[1:])
+def test_back_to_the_units_of_the_data(rows, kind):
+    rows = np.abs(rows)
+    scaling = Scaling.fitted(kind, rows)
+    again = Scaling.from_plain(scaling.as_plain(), 5)
+    assert again == scaling
+    np.testing.assert_allclose(again.undo(scaling.apply(rows)), rows, rtol=1e-12)
+
+
+def test_what_lies_beyond_the_training_set(rows):
+    beyond = np.vstack([rows.max(axis=0) + 1, rows.min(axis=0) - 1])
+    scaled = Scaling.fitted("minmax", rows).apply(beyond)
+    np.testing.assert_array_equal(scaled, [[1, 1, 1, 0, 1], [0, 0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        None,
+        {"kind": "max", "shift": [0.0]},
+        {"kind": "none", "shift": [0.0], "factor": [1.0]},
+        {"kind": [], "shift": [0.0], "factor": [1.0]},
+        {"kind": "max", "shift": [0.0, 1.0], "factor": [1.0]},
+        {"kind": "max", "shift": [0.0], "factor": ["1"]},
+        {"kind": "max", "shift": [0.0], "factor": [True]},
+        {"kind": "max", "shift": [float("nan")], "factor": [1.0]},
+        {"kind": "max", "shift": [0.0], "factor": [float("inf")]},
+    ],
+)
+def test_forged_scaling_is_refused(plain):
+    with pytest.raises(ValueError, match="scaling"):
+        Scaling.from_plain(plain, 5)
+
+
+def test_the_training_set_decides(rows, tmp_path):
+    np.savez(tmp_path / "genes.npz", x_train=rows, x_test=rows * 3)
+    train, _, test = load_data(tmp_path / "genes.npz", scale="minmax")
+    scaling = train[0].tag.data.scaling
+    kept = rows[: len(rows) - len(rows) // 6]
+    assert scaling.shift == tuple(kept.min(axis=0))
+    np.testing.assert_allclose(train[0].get_value(), scaling.apply(kept), rtol=1e-6)
+    assert test[0].get_value().max() == 1
+
+
+def test_what_rounding_does_is_no_range(rows, tmp_path):
+    scaled = MinMaxScaler().fit_transform(rows).astype(np.float32)
+    scaled[0, 0], scaled[1, 0] = np.nextafter(np.float32(1), np.float32(2)), -1e-8
+    np.savez(tmp_path / "x.npz", x=scaled)
+    read = read_dataset(tmp_path / "x.npz")
+    everything = np.concatenate([images for images, _ in (read.train, read.valid, read.test)])
+    assert (everything.min(), everything.max()) == (0, 1)
+
+
+def test_an_unknown_scaling_is_named(rows, tmp_path):
+    np.savez(tmp_path / "x.npz", x=rows)
+    with pytest.raises(ValueError, match="unknown scaling 'log': choose one of none, minmax"):
+        load_data(tmp_path / "x.npz", scale="log")
