@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deeptutorial.datasets.arrays import Dataset, checked_part, without_last_sixth
+from deeptutorial.datasets.arrays import (
+    Dataset,
+    Examples,
+    checked_part,
+    square_shape,
+    without_last_sixth,
+)
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.relatives import class_names_of, plain_labels, upright
 from deeptutorial.datasets.unpacking import opened
@@ -21,6 +27,7 @@ __all__ = [
     "find_idx_sets",
     "is_idx_name",
     "read_idx",
+    "read_idx_examples",
     "read_idx_folder",
     "read_idx_set",
 ]
@@ -39,7 +46,7 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 
-_TYPES = {8: np.dtype("u1"), 12: np.dtype(">i4")}
+_TYPES: dict[int, np.dtype] = {8: np.dtype("u1"), 12: np.dtype(">i4")}
 """By the third byte of a file; labels with notes are published as integers."""
 
 
@@ -126,6 +133,24 @@ def read_idx(path: Path) -> np.ndarray:
     return array.astype(stored.newbyteorder("="), copy=False)
 
 
+def read_idx_examples(path: Path) -> Examples:
+    """Read one file of images by itself, called whatever it may be; there are no labels.
+
+    Raises
+    ------
+    DatasetError
+        If it is no IDX file, or one of labels.
+    """
+    images = read_idx(path)
+    if images.ndim < 2:
+        raise DatasetError(
+            f"{path}: an array of shape {images.shape} has no images; to have images and labels, "
+            f"call the four files {', '.join(IDX_NAMES)}, and name their folder"
+        )
+    image_shape = images.shape[1:] if images.ndim == 3 else square_shape(prod(images.shape[1:]))
+    return Examples(images, None, image_shape, source=str(path))
+
+
 def read_idx_folder(folder: Path) -> Dataset:
     """Read the four files of MNIST, or of a data set published like it, from their folder.
 
@@ -164,8 +189,8 @@ def read_idx_set(path: Path) -> Dataset:
 def _read_set(folder: Path, name: str, found: dict[str, Path]) -> Dataset:
     missing = [role for role in IDX_NAMES if role not in found]
     if missing:
-        names = [f"{name}-{role.replace('t10k', 'test')}" if name else role for role in missing]
-        raise DatasetError(f"{folder}: {', '.join(names)} (or with .gz) missing")
+        called = [f"{name}-{role.replace('t10k', 'test')}" if name else role for role in missing]
+        raise DatasetError(f"{folder}: {', '.join(called)} (or with .gz) missing")
     train_x, train_y, test_x, test_y = (read_idx(found[role]) for role in IDX_NAMES)
     for part, images in (("train", train_x), ("t10k", test_x)):
         if images.ndim != 3:
@@ -179,5 +204,5 @@ def _read_set(folder: Path, name: str, found: dict[str, Path]) -> Dataset:
     train_y, test_y = (plain_labels(source, name, labels) for labels in (train_y, test_y))
     train, valid = without_last_sixth(source, checked_part(source, "training", train_x, train_y))
     test = checked_part(source, "test", test_x, test_y)
-    names = class_names_of(name, np.concatenate([train[1], valid[1]]))
-    return Dataset(train, valid, test, train_x.shape[1:], class_names=names, source=source)
+    class_names = class_names_of(name, np.concatenate([train[1], valid[1]]))
+    return Dataset(train, valid, test, train_x.shape[1:], class_names=class_names, source=source)

@@ -15,6 +15,7 @@ from pytensor.tensor.variable import TensorVariable
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.cifar import is_cifar_folder, read_cifar_folder
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
 from deeptutorial.datasets.idx import (
@@ -22,6 +23,7 @@ from deeptutorial.datasets.idx import (
     find_idx_files,
     find_idx_sets,
     is_idx_name,
+    read_idx_examples,
     read_idx_folder,
     read_idx_set,
 )
@@ -102,9 +104,7 @@ def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        if find_idx_sets(path):
-            return replace(read_idx_folder(path), source=name)
-        return replace(read_picture_folder(path), source=name)
+        return replace(_read_folder(path), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
         return replace(_read_file(path), source=name)
     if name == PICKLED_MNIST:
@@ -112,6 +112,14 @@ def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
     raise DatasetNotFoundError(
         f"{name}: no such file or folder, and it is none of the names mnist, digits and auto"
     )
+
+
+def _read_folder(path: Path) -> Dataset | Examples:
+    if find_idx_sets(path):
+        return read_idx_folder(path)
+    if is_cifar_folder(path):
+        return read_cifar_folder(path)
+    return read_picture_folder(path)
 
 
 def _read_file(path: Path) -> Dataset | Examples:
@@ -124,10 +132,12 @@ def _read_file(path: Path) -> Dataset | Examples:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     if is_idx_name(path.name):
         return read_idx_set(path)
+    if begin == b"\0\0":
+        return read_idx_examples(path)
     return READERS.get(path.suffix.lower(), read_npz if begin == b"PK" else read_pickled)(path)
 
 
-def _read_mnist() -> Dataset:
+def _read_mnist() -> Dataset | Examples:
     for folder in data_folders():
         found = find_idx_files(folder)
         if len(found) == len(IDX_NAMES):
@@ -142,7 +152,7 @@ def _read_mnist() -> Dataset:
     return replace(read_idx_set(target / f"{IDX_NAMES[0]}.gz"), source="MNIST")
 
 
-def _read_mnist_or_digits() -> Dataset:
+def _read_mnist_or_digits() -> Dataset | Examples:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:

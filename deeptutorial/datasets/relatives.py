@@ -1,4 +1,4 @@
-"""What MNIST's relatives have otherwise than MNIST: pictures on their side, notes, other classes."""
+"""What MNIST's relatives have otherwise: pictures on their side, notes on labels, other classes."""
 
 import string
 
