@@ -51,6 +51,9 @@ class Examples:
         What the examples are called.
     source : str
         What it is, for people.
+    doubt : str
+        What speaks against taking the values as they are; empty if nothing does. A scaling dispels
+        it.
     """
 
     images: np.ndarray
@@ -60,6 +63,7 @@ class Examples:
     columns: tuple[str, ...] = ()
     identifiers: np.ndarray | None = None
     source: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Dataset:
     image_shape : (height, width) or (height, width, 3)
         Shape of one image before it was flattened; (1, values) for what is no image.
     class_names, columns : tuple of str
+    doubt : str
         As `Examples` has them.
     source : str
         What it is, for people.
@@ -88,6 +93,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     source: str = ""
     scaling: Scaling | None = None
+    doubt: str = ""
 
 
 def to_unit_interval(values: np.ndarray) -> np.ndarray:
@@ -178,6 +184,10 @@ def scaled(dataset: Dataset, scale: str) -> Dataset:
     """
     parts = (dataset.train, dataset.valid, dataset.test)
     if scale == "none":
+        if dataset.doubt:
+            raise DatasetError(
+                f"{dataset.source}: {dataset.doubt}; take --scale max (scale='max' in Python)"
+            )
         low = min(images.min() for images, _ in parts)
         high = max(images.max() for images, _ in parts)
         if low < -ROUNDING or high > 1 + ROUNDING:
@@ -213,7 +223,11 @@ def divided(whole: Examples) -> Dataset:
     n_held_out = max(1, len(images) // 7)
     pieces = np.split(order, [len(images) - 2 * n_held_out, len(images) - n_held_out])
     train, valid, test = ((images[piece], labels[piece]) for piece in pieces)
-    return Dataset(train, valid, test, whole.image_shape, whole.class_names, whole.columns, source)
+    return Dataset(
+        *(train, valid, test, whole.image_shape),
+        *(whole.class_names, whole.columns, source),
+        doubt=whole.doubt,
+    )
 
 
 def without_last_sixth(source: str, part: Part) -> tuple[Part, Part]:

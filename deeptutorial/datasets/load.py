@@ -28,7 +28,8 @@ from deeptutorial.datasets.idx import (
     read_idx_set,
 )
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_npz, read_picture_folder
+from deeptutorial.datasets.picture_folders import read_picture_file, read_picture_folder
+from deeptutorial.datasets.pictures import is_picture, read_npz
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
 
@@ -134,6 +135,8 @@ def _read_file(path: Path) -> Dataset | Examples:
         return read_idx_set(path)
     if begin == b"\0\0":
         return read_idx_examples(path)
+    if is_picture(path):
+        return read_picture_file(path)
     return READERS.get(path.suffix.lower(), read_npz if begin == b"PK" else read_pickled)(path)
 
 
