@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from deeptutorial.commands import denoise, encode, filters, info, port, report, run, train
+from deeptutorial.commands import denoise, encode, export, filters, info, port, report, run, train
 from deeptutorial.commands.parser import OneLineParser
 from deeptutorial.commands.status import run_script
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, run, port, info, filters, encode, denoise, report):
+    for command in (train, run, port, info, filters, encode, denoise, export, report):
         command.add_to(commands)
     options = vars(parser.parse_args(arguments))
     action = options.pop("run")

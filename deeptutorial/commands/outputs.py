@@ -12,7 +12,7 @@ from PIL import Image
 from deeptutorial.commands.inputs import STANDARD
 from deeptutorial.files import replacing
 
-__all__ = ["add_output", "write_npy", "write_png"]
+__all__ = ["add_output", "write_bytes", "write_npy", "write_png"]
 
 
 def add_output(parser: ArgumentParser, default: str | None, help: str) -> None:
@@ -38,6 +38,11 @@ def write_png(output: str, pixels: np.ndarray) -> None:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     _write(output, buffer)
+
+
+def write_bytes(output: str, content: bytes) -> None:
+    """Write what is whole already."""
+    _write(output, io.BytesIO(content))
 
 
 def _write(output: str, buffer: io.BytesIO):

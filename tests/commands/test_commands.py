@@ -16,7 +16,7 @@ from deeptutorial import SdA, dA, load_model
 from deeptutorial.commands import main
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("train", "run", "port", "info", "filters", "encode", "denoise", "report")
+NAMES = ("train", "run", "port", "info", "filters", "encode", "denoise", "export", "report")
 HEIGHT, WIDTH = 6, 5
 
 

@@ -1,0 +1,1 @@
+"""Models in the formats of other programs; needs the extra ``deeptutorial[export]``, or torch."""
