@@ -103,7 +103,7 @@ def build(datasets, hidden_layers_sizes, corruption_levels, seed):
         corruption_levels=corruption_levels,
     )
     sda.image_shape = train_set_x.tag.image_shape
-    sda.data = train_set_x.tag.data
+    sda.data = sda.dA_layers[0].data = train_set_x.tag.data
     return sda
 
 

@@ -111,6 +111,7 @@ def _look(
     return Seen(
         name=as_noise(da.corruption).name_at(level),
         W=np.asarray(da.W.get_value(borrow=True)),
+        columns=da.data.columns,
         corrupted=measured.corrupted[shown],
         reconstructed=measured.reconstructed[shown],
         morph=_morph(measured, ends),
