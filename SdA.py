@@ -27,7 +27,8 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
              dataset='mnist.pkl.gz', batch_size=1, output_folder='SdA_plots',
              hidden_layers_sizes=(1000, 1000, 1000), corruption_levels=(0.1, 0.2, 0.3),
              finetune_lr_decay=1.0, finetune_corruption_level=0.0, finetune_dropout=0.0,
-             patience_epochs=10, encode_once=True, seed=89677, resume=False, checkpoint_every=30.):
+             patience_epochs=10, encode_once=True, seed=89677, resume=False, checkpoint_every=30.,
+             **reading):
     """Train a stacked denoising autoencoder, and save it, with pictures of what it learned.
 
     Parameters
@@ -65,13 +66,15 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         Go on with a run that was interrupted, from the last checkpoint in the output folder.
     checkpoint_every : float
         Seconds between two checkpoints within an epoch; there is one after each epoch too.
+    **reading
+        How the data set is to be read, as `load_data` takes it.
 
     Returns
     -------
     SdA
         The network with the parameters that were best on the validation set.
     """
-    datasets = load_data(dataset)
+    datasets = load_data(dataset, **reading)
     run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
     for name, part in zip(PART_NAMES, datasets, strict=True):

@@ -25,7 +25,7 @@ from deeptutorial.training import Run
 
 def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch_size=20,
             output_folder='dA_plots', n_hidden=500, corruption_levels=(0.0, 0.3),
-            corruption='masking', seed=123, resume=False, checkpoint_every=30.):
+            corruption='masking', seed=123, resume=False, checkpoint_every=30., **reading):
     """Train a dA for each corruption level, and save its filters and itself.
 
     Parameters
@@ -53,8 +53,10 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
         Go on with a run that was interrupted, from the last checkpoint in the output folder.
     checkpoint_every : float
         Seconds between two checkpoints within an epoch; there is one after each epoch too.
+    **reading
+        How the data set is to be read, as `load_data` takes it.
     """
-    datasets = load_data(dataset)
+    datasets = load_data(dataset, **reading)
     run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
     train_set_x, train_set_y = datasets[0]

@@ -41,12 +41,16 @@ def add_to(commands) -> None:
 
 
 def report(
-    models: list[str], dataset: str, corruption_levels: list[float] | None, output_folder: str
+    models: list[str],
+    dataset: str,
+    corruption_levels: list[float] | None,
+    output_folder: str,
+    **reading,
 ) -> None:
     """Write a page about models, and print where it is."""
     loaded = [load(path) for path in models]
     stacks = [model for model in loaded if isinstance(model, SdA)]
-    datasets = load_data(os.path.expanduser(dataset))
+    datasets = load_data(os.path.expanduser(dataset), **reading)
     for path, model in zip(models, loaded, strict=True):
         _check_that_it_fits(path, model, dataset, datasets)
     if stacks:

@@ -221,7 +221,10 @@ def _SdA_epilog(parser: OneLineParser) -> str:
 
 
 def _defaults(main: Callable) -> dict:
-    return {name: given.default for name, given in inspect.signature(main).parameters.items()}
+    parameters = inspect.signature(main).parameters.values()
+    return {
+        given.name: given.default for given in parameters if given.kind is not given.VAR_KEYWORD
+    }
 
 
 def _as_arguments(

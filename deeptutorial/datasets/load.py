@@ -1,10 +1,12 @@
 """From the name of a data set to shared variables."""
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -37,13 +39,20 @@ __all__ = ["load_data", "read_dataset", "read_undivided"]
 
 PICKLED_MNIST = "mnist.pkl.gz"
 
-READERS: dict[str, Callable[[Path], Dataset | Examples]] = {".npz": read_npz}
-"""Of a file, by its suffix; where it has no such suffix, its content tells."""
+Reader = Callable[..., Dataset | Examples]
+
+READERS: dict[str, Reader] = {".npz": read_npz}
+"""Of a file, by its suffix; where it has no such suffix, its content tells.
+
+What can be said about how to read such a file are a reader's keyword arguments.
+"""
 
 SharedPart = tuple[SharedVariable, TensorVariable]
 
 
-def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -> list[SharedPart]:
+def load_data(
+    dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none", **reading: Any
+) -> list[SharedPart]:
     """Load a data set into shared variables.
 
     Parameters
@@ -56,14 +65,18 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
           user's cache folder), or else fetched from a mirror;
         - ``"digits"``: the built-in digits, MNIST's size, drawn by this project;
         - ``"auto"``: MNIST, or the built-in digits where there is no way to get it;
-        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``), to an ``.npz``, to a
-          folder with the four IDX files, or to a folder of pictures. A name without a folder is
-          looked for in the folders above too, and ``"mnist.pkl.gz"`` that is nowhere means
-          ``"mnist"``.
+        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``) or of arrays, to an
+          ``.npz``, to a folder with the four IDX files of MNIST or of a relative, or to one of
+          these, to a folder of CIFAR's pickles, to a folder of pictures, or to a TIFF of several
+          pages. A name without a folder is looked for in the folders above too, and
+          ``"mnist.pkl.gz"`` that is nowhere means ``"mnist"``.
     scale : {"none", "minmax", "max", "standardize"}
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
         one factor, or (for ``reconstruction_cost="squared-error"``) each to mean 0 and standard
         deviation 1. The training set decides on the factors.
+    **reading
+        How to read it, where its kind leaves that open: of pictures ``resize=(height, width)``,
+        ``grey=True``, and ``skip_damaged=True`` to leave out, and list, what cannot be read.
 
     Returns
     -------
@@ -81,66 +94,84 @@ def load_data(dataset: str | os.PathLike = PICKLED_MNIST, scale: str = "none") -
     DatasetError
         If there is one, but it cannot be used.
     """
-    data = read_dataset(dataset, scale)
+    data = read_dataset(dataset, scale, **reading)
     return [_shared_part(*part, data) for part in (data.train, data.valid, data.test)]
 
 
-def read_dataset(dataset: str | os.PathLike, scale: str = "none") -> Dataset:
+def read_dataset(dataset: str | os.PathLike, scale: str = "none", **reading: Any) -> Dataset:
     """Read a data set into NumPy arrays; takes the same arguments as `load_data`."""
-    found = read_undivided(dataset)
+    found = read_undivided(dataset, **reading)
     return scaled(divided(found) if isinstance(found, Examples) else found, scale)
 
 
-def read_undivided(dataset: str | os.PathLike) -> Dataset | Examples:
+def read_undivided(dataset: str | os.PathLike, **reading: Any) -> Dataset | Examples:
     """Read a data set as it is: in its parts if it has any, else all of it in its order."""
+    for option in set(reading) - _options(read_picture_folder, *READERS.values()):
+        raise TypeError(f"unexpected keyword argument {option!r}: no kind of data is read so")
     name = os.fspath(dataset)
-    if name == "digits":
-        return read_digits()
-    if name == "mnist":
-        return _read_mnist()
-    if name == "auto":
-        return _read_mnist_or_digits()
+    if name in NAMED:
+        return _read(NAMED[name], name, reading)
 
     path = Path(name)
     if not os.path.exists(path) and path.name == name:
         path = next((f / name for f in data_folders() if os.path.exists(f / name)), path)
     if os.path.isdir(path):
-        return replace(_read_folder(path), source=name)
+        return replace(_read(_reader_of_folder(path), path, reading), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
-        return replace(_read_file(path), source=name)
+        return replace(_read(_reader_of(path), path, reading), source=name)
     if name == PICKLED_MNIST:
-        return _read_mnist()
+        return _read(NAMED["mnist"], name, reading)
     raise DatasetNotFoundError(
         f"{name}: no such file or folder, and it is none of the names mnist, digits and auto"
     )
 
 
-def _read_folder(path: Path) -> Dataset | Examples:
+def _read(read: Reader, what: Any, reading: dict[str, Any]) -> Dataset | Examples:
+    """Call a reader with what is said about how to read, if that means something to it."""
+    for option in reading:
+        if option not in _options(read):
+            taken = " and ".join(f"`{taken}`" for taken in sorted(_options(read)))
+            raise DatasetError(
+                f"{what}: `{option}` means nothing for this kind of data"
+                + (f"; it takes {taken}" if taken else "")
+            )
+    return read(what, **reading)
+
+
+def _options(*readers: Reader) -> set[str]:
+    given = (
+        parameter for read in readers for parameter in inspect.signature(read).parameters.values()
+    )
+    return {parameter.name for parameter in given if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def _reader_of_folder(path: Path) -> Reader:
     if find_idx_sets(path):
-        return read_idx_folder(path)
-    if is_cifar_folder(path):
-        return read_cifar_folder(path)
-    return read_picture_folder(path)
+        return read_idx_folder
+    return read_cifar_folder if is_cifar_folder(path) else read_picture_folder
 
 
-def _read_file(path: Path) -> Dataset | Examples:
+def _reader_of(path: Path) -> Reader:
     try:
         with open_regular(path) as file:
-            begin = file.read(2)
+            begin = file.read(16)
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     if is_idx_name(path.name):
-        return read_idx_set(path)
-    if begin == b"\0\0":
-        return read_idx_examples(path)
+        return read_idx_set
+    suffix = path.suffix.lower()
+    if suffix in READERS:
+        return READERS[suffix]
     if is_picture(path):
-        return read_picture_file(path)
-    return READERS.get(path.suffix.lower(), read_npz if begin == b"PK" else read_pickled)(path)
+        return read_picture_file
+    if begin.startswith(b"\0\0"):
+        return read_idx_examples
+    return read_npz if begin.startswith(b"PK") else read_pickled
 
 
-def _read_mnist() -> Dataset | Examples:
+def _read_mnist(_name: str = "mnist") -> Dataset | Examples:
     for folder in data_folders():
         found = find_idx_files(folder)
         if len(found) == len(IDX_NAMES):
@@ -155,7 +186,7 @@ def _read_mnist() -> Dataset | Examples:
     return replace(read_idx_set(target / f"{IDX_NAMES[0]}.gz"), source="MNIST")
 
 
-def _read_mnist_or_digits() -> Dataset | Examples:
+def _read_mnist_or_digits(_name: str) -> Dataset | Examples:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:
@@ -166,6 +197,18 @@ def _read_mnist_or_digits() -> Dataset | Examples:
             file=sys.stderr,
         )
         return read_digits()
+
+
+def _read_digits(_name: str) -> Dataset:
+    return read_digits()
+
+
+NAMED: dict[str, Reader] = {
+    "digits": _read_digits,
+    "mnist": _read_mnist,
+    "auto": _read_mnist_or_digits,
+}
+"""What has a name and is no path."""
 
 
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:

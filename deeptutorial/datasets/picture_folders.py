@@ -19,6 +19,7 @@ from deeptutorial.datasets.arrays import (
     checked_part,
     without_last_sixth,
 )
+from deeptutorial.datasets.dead_ends import what_would_do
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.pictures import (
     DamagedPictureError,
@@ -86,6 +87,7 @@ def read_picture_folder(
     if not paths:
         raise DatasetError(
             f"{folder}: neither the four MNIST files nor any picture that Pillow can read"
+            f"{what_would_do(folder)}"
         )
     read = _read(folder, paths, resize, grey, skip_damaged)
     within = [path.relative_to(folder).parts[:-1] for path in read.paths]
@@ -155,11 +157,17 @@ def _read(
     grey: bool,
     skip_damaged: bool,
 ) -> _Read:
+    if resize is not None and not (
+        len(resize) == 2 and all(isinstance(side, int) and side > 0 for side in resize)
+    ):
+        raise ValueError(f"resize must be (height, width), whole numbers from 1 on, got {resize}")
     damage: list[str] = []
 
     def on_damage(error: DamagedPictureError) -> None:
         if not skip_damaged:
-            raise DatasetError(str(error)) from error.__cause__
+            raise DatasetError(
+                f"{error}; remove it, or take --skip-damaged (skip_damaged=True in Python)"
+            ) from error.__cause__
         damage.append(str(error))
 
     found = _counted(source, paths, resize, grey, on_damage)
@@ -231,8 +239,8 @@ class _Stack:
         if pixels.shape[:2] != size:
             raise DatasetError(
                 f"{name}: {_described(pixels.shape)}, but {self.paths[0].name} is "
-                f"{_described(size)}; bring all pictures to one size, by --resize say "
-                f"(resize={size} in Python)"
+                f"{_described(size)}; take --resize {size[1]}x{size[0]} (resize={size} in Python), "
+                "or another size"
             )
         if pixels.ndim > self._pixels.ndim - 1:
             self._pixels = np.repeat(self._pixels[..., None], 3, axis=3)

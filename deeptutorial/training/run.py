@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -40,6 +41,9 @@ class Run:
         Go on from the newest checkpoint in the folder that is whole.
     checkpoint_every : float
         Seconds.
+    reading : mapping of str to object
+        How the data were read. A checkpoint is not refused for that, since the data themselves are
+        compared.
     **settings
         All else that makes this run another one than others: a checkpoint of other settings is
         refused.
@@ -47,6 +51,7 @@ class Run:
     Attributes
     ----------
     settings : dict
+        Those, and how the data were read.
     stages : list of Stage
         Those that have begun.
 
@@ -77,9 +82,10 @@ class Run:
         output_folder: str | os.PathLike,
         resume: bool = False,
         checkpoint_every: float = 30.0,
+        reading: Mapping[str, object] = MappingProxyType({}),
         **settings: object,
     ):
-        self.settings = settings
+        self.settings = {**settings, **reading}
         self.stages: list[Stage] = []
         self._folder = Path(output_folder)
         self._checkpoints = Checkpoints(self._folder)

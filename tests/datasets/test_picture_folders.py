@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeptutorial.datasets import DatasetError, read_dataset
+from deeptutorial.datasets import DatasetError, load_data, read_dataset
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.picture_folders import read_picture_file, read_picture_folder
 from deeptutorial.datasets.pictures import find_pictures, read_picture
@@ -402,6 +402,28 @@ def test_grey_is_how_bright_the_colours_are(tmp_path):
     Image.fromarray(colours).save(tmp_path / "a.png")
     grey = read_picture(tmp_path / "a.png", grey=True)
     np.testing.assert_allclose(grey * 256, [[0.299 * 255, 0.587 * 255, 0.114 * 255, 9]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3,), (2.5, 3), (3, 4, 5), "3x"])
+def test_what_is_no_size_is_refused(tmp_path, size):
+    save(tmp_path / "a.png", 1)
+    with pytest.raises(ValueError, match="resize must be"):
+        read_picture_folder(tmp_path, resize=size)
+
+
+def test_load_data_takes_what_is_said_of_pictures(tmp_path, refusal):
+    for i in range(7):
+        Image.new("RGB", (20 + i, 30), (i, i, 200)).save(tmp_path / f"{i}.png")
+    refusal(lambda _: load_data(tmp_path), tmp_path / "1.png", "--resize 20x30", "(30, 20)")
+    (tmp_path / "empty.png").touch()
+    refusal(lambda _: load_data(tmp_path, resize=(3, 2)), tmp_path / "empty.png", "--skip-damaged")
+    train_set_x, _ = load_data(tmp_path, resize=(3, 2), grey=True, skip_damaged=True)[0]
+    assert train_set_x.tag.image_shape == (3, 2)
+    assert train_set_x.get_value().shape == (5, 6)
+    np.savez(tmp_path / "x.npz", x=np.zeros((3, 2)))
+    refusal(lambda path: load_data(path, grey=True), tmp_path / "x.npz", "`grey` means nothing")
+    with pytest.raises(TypeError, match="'gray'"):
+        load_data(tmp_path, gray=True)
 
 
 def damaged_folder(folder):
