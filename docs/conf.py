@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,6 +41,9 @@ os.environ["PYTHONPATH"] = str(DOCS.parent)  # the notebooks' processes find the
 
 html_theme = "furo"
 html_static_path = ["_static"]
+EXTRA = DOCS.parent / "build" / "docs" / "extra"
+EXTRA.mkdir(parents=True, exist_ok=True)
+html_extra_path = [str(EXTRA)]
 html_css_files = ["companion.css"]
 html_copy_source = False
 html_show_sphinx = False
@@ -49,8 +53,15 @@ pygments_dark_style = "monokai"
 
 
 def setup(app):
+    app.connect("builder-inited", _playground)
     app.connect("html-page-context", _language_of_page)
     app.connect("doctree-resolved", _short_citations)
+
+
+def _playground(app):
+    """Train the dAs of the playground, in a process of their own, where there is none yet."""
+    if not (EXTRA / "playground.html").is_file():
+        subprocess.run([sys.executable, str(DOCS / "make_playground.py"), str(EXTRA)], check=True)
 
 
 def _language_of_page(app, page_name, template, context, doctree):

@@ -26,6 +26,7 @@ FLOORS = (
         "deeptutorial",
         "deeptutorial.commands",
         "deeptutorial.report",
+        "deeptutorial.playground",
         "deeptutorial.export",
         "deeptutorial.estimator",
         "deeptutorial.theano",

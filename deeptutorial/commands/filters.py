@@ -13,6 +13,9 @@ from deeptutorial.report.weight_chart import draw_high_weights
 
 __all__ = ["add_to", "filters"]
 
+COLUMNS = 10
+"""Tiles in a row, if nothing else is asked for."""
+
 TABLES = {".tsv": "\t", ".csv": ","}
 """What stands between the values of a table, by the suffix of its file."""
 
@@ -35,7 +38,7 @@ def add_to(commands) -> None:
     add_model(parser)
     add_output(parser, "filters.png", "where the picture or table goes; - is standard output")
     parser.add_count("--rows", "rows of tiles, at most", at_least=1, default=10)
-    parser.add_count("--columns", "tiles in a row", at_least=1, default=10)
+    parser.add_count("--columns", "tiles in a row", at_least=1, default=COLUMNS)
     parser.set_defaults(run=filters)
 
 
@@ -49,7 +52,7 @@ def filters(model: str, output: str, rows: int, columns: int) -> None:
         table = high_weights_table(W, loaded.data.columns, delimiter)
         write_bytes(output, table.encode("utf-8", "backslashreplace"))
         return
-    columns = min(columns, da.n_hidden)
+    columns = min(columns, max(da.n_hidden, COLUMNS))  # more would be black, and take memory
     if image_shape is None or not is_image(image_shape):
         chart = draw_high_weights(W, loaded.data.columns, rows, columns)
         write_png(output, np.asarray(chart))

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from errno import EINVAL, ENOENT
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +76,7 @@ def is_picture(path: Path) -> bool:
     return Image.registered_extensions().get(path.suffix.lower()) in _formats()
 
 
+@cache
 def _formats() -> list[str]:
     """Return the kinds of pictures that are data: no programs for others to run, and no stubs."""
     Image.init()

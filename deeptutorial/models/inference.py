@@ -35,7 +35,7 @@ class RowFunction:
         """Return an array of shape (n, n_out) for one of shape (n, n_in)."""
         X = checked_rows("X", X, self._n_in)
         if self._compiled is None:
-            rows = pt.matrix("rows")
+            rows = pt.matrix("rows", dtype=self._input.dtype)
             self._compiled = pytensor.function(
                 [rows], self._output, givens={self._input: rows}, mode=own_products_mode()
             )

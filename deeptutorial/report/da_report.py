@@ -9,14 +9,15 @@ import numpy as np
 from deeptutorial.datasets import label_values
 from deeptutorial.models import dA
 from deeptutorial.models.corruption import as_noise
+from deeptutorial.playground import write_playground
 from deeptutorial.report.da_page import Seen, between, dA_page
+from deeptutorial.report.examples import names_of, one_of_each_class
 from deeptutorial.report.measure import AT_MOST, Autoencoding, activity, autoencode, by_class
 from deeptutorial.report.trained import Training
 from deeptutorial.report.writing import complete, save_report
 
 __all__ = ["write_dA_report"]
 
-N_DIGITS = 10
 USUAL_LEVEL = 0.3
 OWN_FUNCTION = "a function of its own"
 
@@ -28,9 +29,9 @@ def write_dA_report(
     datasets: Sequence[tuple],
     settings: Mapping[str, object] | None = None,
 ) -> Path:
-    """Write what there is to see of trained dAs into one page.
+    """Write what there is to see of trained dAs into one page, and another to play with them.
 
-    The page needs no other file and no network. The test set is what everything is measured on, at
+    The pages need no other file and no network. The test set is what everything is measured on, at
     most its first 10 000 examples; the noise is the same at each call.
 
     Parameters
@@ -48,7 +49,8 @@ def write_dA_report(
     Returns
     -------
     Path
-        Of ``report.html``. In ``report.json`` all that depends on the clock is in ``times``.
+        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`). In
+        ``report.json`` all that depends on the clock is in ``times``.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def write_dA_report(
             )
 
     test_level = max(corruption_levels) or USUAL_LEVEL
-    shown = _one_of_each_class(labels)
+    shown = one_of_each_class(labels)
     ends = _two_of_different_classes(labels)
 
     described, seen = [], []
@@ -84,6 +86,11 @@ def write_dA_report(
         measured = autoencode(training.model, X, test_level)
         described.append(_describe(level, training, measured, labels))
         seen.append(_look(level, training.model, measured, shown, ends))
+
+    first_set_x = datasets[0][0]
+    models = {one.name: training.model for one, training in zip(seen, trainings, strict=True)}
+    names = names_of(shown, labels, first_set_x)
+    playground = write_playground(folder, models, X[shown], names, first_set_x.tag.image_shape)
 
     figures = complete(
         "dA",
@@ -98,10 +105,11 @@ def write_dA_report(
             "test": {"examples": len(X), "corruption_level": test_level},
             "models": described,
             "shown": {"examples": shown, "morph": ends},
+            "playground": playground and playground.name,
         },
     )
     effect = as_noise(trainings[0].model.corruption).effect_at(test_level)
-    html = dA_page(figures, seen, effect, X, datasets[0][0].tag.image_shape)
+    html = dA_page(figures, seen, effect, X, first_set_x.tag.image_shape)
     return save_report(folder, html, figures)
 
 
@@ -134,14 +142,6 @@ def _describe(level: float, training: Training, measured: Autoencoding, labels: 
         "test_cost_by_class": by_class(labels, clean=clean, corrupted=corrupted),
         "hidden_units": activity(measured.code),
     }
-
-
-def _one_of_each_class(labels: np.ndarray) -> list[int]:
-    """Choose examples to show: the first of each class, or the first ones where none has a label."""  # noqa: E501
-    classes = np.unique(labels[labels >= 0])[:N_DIGITS]
-    if len(classes) < 2:
-        return list(range(min(N_DIGITS, len(labels))))
-    return [int(np.argmax(labels == c)) for c in classes]
 
 
 def _two_of_different_classes(labels: np.ndarray) -> tuple[int, int]:

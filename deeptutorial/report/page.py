@@ -28,12 +28,14 @@ def page(title: str, n_hidden: str, sections: Iterable[str], figures: dict) -> s
         f"{n_hidden} hidden units, trained on {data['examples']['training']:,} images of "
         f"{height} × {width} pixels"
     )
+    playground = figures["playground"]
+    link = f' · <a href="{playground}">draw, and watch the code</a>' if playground else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(subtitle)}</p>\n</header>\n<main>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(subtitle)}{link}</p>\n</header>\n<main>\n"
         + "\n".join([*sections, _data_and_settings(figures), _times_and_versions(figures)])
         + "\n</main>\n</body>\n</html>\n"
     )

@@ -8,6 +8,8 @@ import numpy as np
 
 from deeptutorial.datasets import label_values
 from deeptutorial.models import SdA
+from deeptutorial.playground import write_playground
+from deeptutorial.report.examples import names_of, one_of_each_class
 from deeptutorial.report.measure import AT_MOST, activity
 from deeptutorial.report.sda_page import SdA_page
 from deeptutorial.report.trained import Training
@@ -25,9 +27,9 @@ def write_SdA_report(
     errors: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> Path:
-    """Write what there is to see of a trained SdA into one page.
+    """Write what there is to see of a trained SdA into one page, and another to play with it.
 
-    The page needs no other file and no network. The test set is what everything is measured on, at
+    The pages need no other file and no network. The test set is what everything is measured on, at
     most its first 10 000 examples.
 
     Parameters
@@ -47,10 +49,14 @@ def write_SdA_report(
     Returns
     -------
     Path
-        Of ``report.html``. In ``report.json`` all that depends on the clock is in ``times``.
+        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`). In
+        ``report.json`` all that depends on the clock is in ``times``.
     """
     X = np.asarray(datasets[2][0].get_value(borrow=True))[:AT_MOST]
     labels = label_values(datasets[2][1])[:AT_MOST]
+    image_shape, shown = datasets[0][0].tag.image_shape, one_of_each_class(labels)
+    names = names_of(shown, labels, datasets[0][0])
+    playground = write_playground(folder, sda, X[shown], names, image_shape)
     figures = complete(
         "SdA",
         datasets,
@@ -60,10 +66,11 @@ def write_SdA_report(
             "errors_in_percent": {name: list(curve) for name, curve in (errors or {}).items()},
             "test": _tested(sda, X, labels),
             "layers": _layers(sda, X, [training.costs for training in pretraining]),
+            "playground": playground and playground.name,
         },
     )
     W = np.asarray(sda.dA_layers[0].W.get_value(borrow=True))
-    html = SdA_page(figures, W, X, datasets[0][0].tag.image_shape, sda.data.columns)
+    html = SdA_page(figures, W, X, image_shape, sda.data.columns)
     return save_report(folder, html, figures)
 
 

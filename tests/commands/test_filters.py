@@ -55,4 +55,4 @@ def test_more_columns_than_units_take_no_memory(tmp_path, monkeypatch, capfdbina
     many = ["--columns", "100000000", "--output", "-"]
     assert main(["filters", str(tmp_path / "da.npz"), *many]) == 0
     with Image.open(io.BytesIO(capfdbinary.readouterr().out)) as picture:
-        assert picture.size == (5 * 4 - 1, 2)
+        assert picture.size == (10 * 4 - 1, 2)  # as the scripts draw it

@@ -90,6 +90,8 @@ def test_what_was_handed_over_is_kept(report):
 def test_the_page_is_whole_and_needs_nothing_else(report, structure):
     page = structure(report[0])
     assert page.count["section"] == 10
+    assert page.sources.pop(0) == "playground.html"  # beside it, to be moved along or not
+    assert report[0].with_name("playground.html").is_file()
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     text = report[0].read_text(encoding="utf-8")
     assert "<script" not in text

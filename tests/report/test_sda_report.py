@@ -73,6 +73,8 @@ def test_the_page_is_whole(report, structure):
     path, figures, *_ = report
     page = structure(path)
     assert page.count["section"] == 9
+    assert page.sources.pop(0) == "playground.html"
+    assert path.with_name("playground.html").is_file()
     assert page.count["img"] == 2 + len(figures["test"]["mistakes"])
     assert page.count["td"] >= 9
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
