@@ -67,6 +67,10 @@ def read_picture_folder(
     If all pictures are grey, an example has a value a pixel, otherwise three. Each page of a TIFF
     is a picture.
 
+    Values are as `read_picture` has them. Grey files of 16 bits can hold those of a camera of 12 or
+    14, whose white is far from theirs: where not one value of the whole folder reaches a quarter of
+    white, the data set is taken only with a scaling, which a model keeps.
+
     Parameters
     ----------
     folder : Path

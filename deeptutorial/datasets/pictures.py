@@ -34,6 +34,7 @@ __all__ = [
     "is_picture",
     "may_have_colours",
     "opened_picture",
+    "page_numbers",
     "pages",
     "read_npz",
     "read_picture",
@@ -126,6 +127,7 @@ def read_picture(
     path: Path | BinaryIO,
     name: str | None = None,
     *,
+    page: int = 0,
     resize: tuple[int, int] | None = None,
     grey: bool = False,
 ) -> np.ndarray:
@@ -133,14 +135,15 @@ def read_picture(
 
     Values of 8 bits are divided by 256 and those of 16 bits by 65536, so that they are in [0, 1);
     other numbers (of a TIFF of floats or of 32 bits) are left as they are. What is transparent is
-    taken as white, and a picture that was taken sideways is put upright. Of several pages the first
-    is read.
+    taken as white, and a picture that was taken sideways is put upright.
 
     Parameters
     ----------
     path : path or binary file
     name : str, optional
         What it is called in a message; None takes the path.
+    page : int
+        Of a TIFF, one of those that `page_numbers` tells.
     resize : (height, width), optional
         Bring it to this size, whatever its proportions.
     grey : bool
@@ -154,7 +157,23 @@ def read_picture(
     name = name or str(path)
     try:
         with opened_picture(path, name) as picture:
+            picture.seek(page)
             return decoded(picture, name, resize=resize, grey=grey)
+    except DamagedPictureError as damage:
+        raise DatasetError(str(damage)) from damage.__cause__
+
+
+def page_numbers(path: Path) -> list[int]:
+    """Return the numbers of the pictures in a file, from 0 on: a TIFF has one on each page.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read.
+    """
+    try:
+        with opened_picture(path, str(path)) as picture:
+            return pages(picture)
     except DamagedPictureError as damage:
         raise DatasetError(str(damage)) from damage.__cause__
 

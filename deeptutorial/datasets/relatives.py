@@ -75,11 +75,11 @@ def class_names_of(name: str, train_labels: np.ndarray) -> tuple[str, ...]:
     classes = _emnist_classes(name)
     if classes is not None:
         return () if classes == _DIGITS else tuple(classes)
-    counts = np.bincount(train_labels[train_labels >= 0])
-    begins = tuple(train_labels[: len(FASHION_BEGINS)].tolist())
-    if begins == FASHION_BEGINS and len(counts) == 10 and len(set(counts.tolist())) == 1:
-        return FASHION_CLASSES
-    return ()
+    if tuple(train_labels[: len(FASHION_BEGINS)].tolist()) != FASHION_BEGINS:
+        return ()
+    labels, counts = np.unique(train_labels, return_counts=True)
+    as_many = len(set(counts.tolist())) == 1
+    return FASHION_CLASSES if as_many and labels.tolist() == list(range(10)) else ()
 
 
 def _emnist_classes(name: str) -> str | None:

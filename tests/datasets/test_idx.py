@@ -334,6 +334,20 @@ def test_fashion_is_known_by_its_labels(tmp_path):
     assert read_dataset(tmp_path).class_names == ()
 
 
+def test_a_large_label_takes_no_memory(tmp_path):
+    relative(tmp_path, "qmnist-")
+    (tmp_path / "qmnist-train-labels-idx1-ubyte").unlink()
+    labels = int_bytes([[2**31 - 1, *[0] * 7]] * 12)
+    (tmp_path / "qmnist-train-labels-idx2-int").write_bytes(labels)
+    tracemalloc.start()
+    try:
+        assert read_dataset(tmp_path).train[1].max() == 2**31 - 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
 def test_several_relatives_in_one_folder_are_refused_and_each_can_be_named(tmp_path, refusal):
     relative(tmp_path, "emnist-letters-", labels=[1] * 12)
     relative(tmp_path, "qmnist-", labels=[7] * 12)

@@ -12,7 +12,7 @@ from PIL import Image
 from deeptutorial.datasets import DatasetError, load_data, read_dataset
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.picture_folders import read_picture_file, read_picture_folder
-from deeptutorial.datasets.pictures import find_pictures, read_picture
+from deeptutorial.datasets.pictures import find_pictures, page_numbers, read_picture
 
 
 def save(path, value, shape=(2, 3)):
@@ -282,6 +282,18 @@ def test_pages_of_a_tiff_are_pictures(tmp_path):
         *(f"{name}.tif, page {i}" for name in "ab" for i in (1, 2, 3, 4)),
         "c.png",
     ]
+
+
+def test_each_page_can_be_read_by_itself(tmp_path, refusal):
+    path = tmp_path / "a.tif"
+    stack(path, [np.full((2, 3), i, np.uint8) for i in range(4)])
+    assert page_numbers(path) == [0, 1, 2, 3]
+    assert [marks(read_picture(path, page=i)[None]) for i in range(4)] == [[0], [1], [2], [3]]
+    refusal(lambda path: read_picture(path, page=4), path, "cannot be read as a picture")
+    save(tmp_path / "a.png", 1)
+    assert page_numbers(tmp_path / "a.png") == [0]
+    (tmp_path / "b.png").touch()
+    refusal(page_numbers, tmp_path / "b.png", "cannot be read as a picture")
 
 
 @pytest.mark.parametrize("n", [3, 14])
