@@ -53,10 +53,10 @@ class OneLineParser(argparse.ArgumentParser):
             "layout, a folder with MNIST's four files, an .npz, or a folder of pictures; auto is "
             "mnist, or digits where there is no way to get it (default: %(default)s)",
         )
-        self.add_reading()
+        self.add_reading_of_pictures()
 
-    def add_reading(self):
-        """Add what `load_data` takes as `reading`; what is not given is not among the options."""
+    def add_reading_of_pictures(self):
+        """Add what `load_data` takes about pictures; what is not given is not among the options."""
         self.add_argument(
             "--resize",
             type=size,

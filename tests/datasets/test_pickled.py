@@ -847,7 +847,6 @@ def test_other_layout_is_refused(write, refusal, content, word):
         ([[0.5], [None]], GOOD_Y, ["expected ((train_x", "got list of something else"]),
         ([GOOD_X, GOOD_X[:2]], GOOD_Y, ["arrays that are not all of one shape"]),
         (GOOD_X, [0, 1], ["3 images", "2 labels"]),
-        (GOOD_X, [[0], [1], [2]], ["int64 of shape (3, 1)"]),
         (GOOD_X, [], ["an empty list"]),
         (GOOD_X, 3, ["got int"]),
         (np.where(np.eye(3, 4), np.nan, GOOD_X), GOOD_Y, ["NaN"]),
