@@ -14,6 +14,7 @@ __all__ = [
     "Examples",
     "checked_part",
     "divided",
+    "doubt_about_16_bits",
     "scaled",
     "square_shape",
     "to_unit_interval",
@@ -25,6 +26,8 @@ PART_NAMES = ("training", "validation", "test")
 
 ROUNDING = 1e-6
 """So far beyond [0, 1] is float32's doing, in data that were scaled to it, and no other range."""
+
+FAINT = 1 << 14
 
 NO_LABEL = -1
 """Label of an example that has none."""
@@ -108,6 +111,18 @@ def to_unit_interval(values: np.ndarray) -> np.ndarray:
         levels = 1 << (8 * values.dtype.itemsize)
         return np.multiply(values, np.float32(1 / levels), dtype=np.float32)
     return values
+
+
+def doubt_about_16_bits(largest: int) -> str:
+    """Say why values that are stored in 16 bits have a smaller white than these, if it looks so.
+
+    A camera of 12 bits, or of 14, leaves all of them below a quarter of what the file can hold.
+    """
+    if not 0 < largest < FAINT:
+        return ""
+    return (
+        f"the values go up to {largest} only, as those of 12 or 14 bits in 16, whose white is 65535"
+    )
 
 
 def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray | None) -> Part:

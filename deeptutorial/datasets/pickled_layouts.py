@@ -15,6 +15,7 @@ from deeptutorial.datasets.arrays import (
     Dataset,
     Examples,
     checked_part,
+    doubt_about_16_bits,
     square_shape,
     without_last_sixth,
 )
@@ -102,18 +103,20 @@ def _part(members: dict[str, object], name: str) -> Pair:
 def _from_parts(source: str, pairs: Sequence[Pair]) -> Dataset:
     """Make a data set of three parts, or of a training and a test set."""
     names = PART_NAMES if len(pairs) == 3 else (PART_NAMES[0], PART_NAMES[2])
-    parts, shapes = [], []
+    parts, shapes, doubts = [], [], []
     for name, (x, y) in zip(names, pairs, strict=True):
         examples = _whole(source, x, y, f"{name} set: ")
         parts.append(checked_part(source, name, examples.images, examples.labels))
         shapes.append(examples.image_shape)
+        doubts.append(examples.doubt)
     sizes = [images.shape[1] for images, _ in parts]
     if len(set(sizes)) > 1:
         raise DatasetError(f"{source}: the sets have images of different sizes: {sizes}")
     if len(parts) == 2:
         parts[:1] = without_last_sixth(source, parts[0])
     train, valid, test = parts
-    return Dataset(train, valid, test, shapes[0], source=source)
+    doubt = doubts[0] if all(doubts) else ""
+    return Dataset(train, valid, test, shapes[0], source=source, doubt=doubt)
 
 
 def _whole(source: str, x: object, y: object, where: str = "") -> Examples:
@@ -121,7 +124,8 @@ def _whole(source: str, x: object, y: object, where: str = "") -> Examples:
     labels = None if y is None else _as_array(f"{source}: {where}labels: ", y)
     is_shaped = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
     image_shape = images.shape[1:] if is_shaped else square_shape(prod(images.shape[1:]))
-    return Examples(images, labels, image_shape, source=source)
+    doubt = doubt_about_16_bits(images.max(initial=0)) if images.dtype == np.uint16 else ""
+    return Examples(images, labels, image_shape, source=source, doubt=doubt)
 
 
 def _as_pictures(images: np.ndarray) -> np.ndarray:

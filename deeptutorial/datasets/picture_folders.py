@@ -17,6 +17,7 @@ from deeptutorial.datasets.arrays import (
     Examples,
     Part,
     checked_part,
+    doubt_about_16_bits,
     without_last_sixth,
 )
 from deeptutorial.datasets.dead_ends import what_would_do
@@ -44,9 +45,6 @@ PART_FOLDERS = {
     "testing": "test",
 }
 """Which part the folders of these names are, in whatever case."""
-
-FAINT = 1 << 14
-"""A camera of 14 bits, or of 12, leaves all values of a file of 16 bits below this."""
 
 
 def read_picture_folder(
@@ -264,18 +262,14 @@ class _Stack:
         return self._pixels[: len(self.names)]
 
     def doubt(self, source: Path) -> str:
-        """Say why values of 16 bits are none, if it looks so: see `FAINT`."""
-        if not self._n_of_16_bits or not 0 < self._largest < FAINT:
-            return ""
-        if self._n_of_16_bits < len(self.names):
+        """Say why values of 16 bits are none, if it looks so."""
+        doubt = doubt_about_16_bits(self._largest)
+        if doubt and self._n_of_16_bits < len(self.names):
             raise DatasetError(
                 f"{source}: has files of 16 bits with values up to {self._largest} of 65535, which "
                 "may be black or white, beside others; bring all to 8 bits first"
             )
-        return (
-            f"the values go up to {self._largest} only, as those of 12 or 14 bits in files of 16, "
-            "whose white is 65535"
-        )
+        return doubt
 
 
 def _described(shape: Sequence[int]) -> str:

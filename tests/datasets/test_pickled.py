@@ -647,9 +647,17 @@ def test_altered_gzip_is_refused(tmp_path, refusal):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_altered_pickle_is_read_or_refused(write, protocol):
+@pytest.mark.parametrize("layout", ["arrays", "lists", "dictionary", "batch"])
+def test_altered_pickle_is_read_or_refused(write, protocol, layout):
     rng = random.Random(protocol)
-    content = pickle.dumps(arrays(), protocol)
+    x, y = arrays()[0]
+    stored = {
+        "arrays": arrays(),
+        "lists": [(x.tolist(), y.tolist())] * 2,
+        "dictionary": {"train": {"x": x, "y": y}, "test": (x, y)},
+        "batch": {b"data": x, b"labels": y.tolist(), b"names": ["a"] * len(x)},
+    }[layout]
+    content = pickle.dumps(stored, protocol)
     outcomes = set()
     for _ in range(300):
         altered = bytearray(content)
@@ -783,6 +791,16 @@ def test_batch_of_cifar_10_is_pictures_in_colour(write):
 def test_shape_of_an_array_is_kept(write, shape, image_shape):
     examples = read_pickled(write(np.zeros(shape, "u1")))
     assert examples.image_shape == image_shape
+
+
+@pytest.mark.parametrize("has_parts", [False, True])
+def test_fewer_bits_than_the_type_has_are_not_taken_for_black(write, refusal, has_parts):
+    x = np.array([[0, 1000, 4095]] * 3, np.uint16)
+    path = write([(x, None)] * 3 if has_parts else x)
+    refusal(read_dataset, path, "go up to 4095 only", "--scale max")
+    assert read_dataset(path, "max").train[0][0, 2] == pytest.approx(1)
+    x[0, 2] = 40_000
+    assert not read_pickled(write([(x, None), (x // 16, None), (x, None)])).doubt
 
 
 def test_numbers_in_lists_have_a_limit(write, refusal, monkeypatch):

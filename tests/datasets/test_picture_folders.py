@@ -489,6 +489,34 @@ def test_a_fault_of_the_machine_is_no_damage(tmp_path, monkeypatch):
         read_picture_folder(tmp_path, skip_damaged=True)
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".gif", ".webp"])
+def test_altered_pictures_are_read_or_refused(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    page = rng.integers(0, 256, (8, 12), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".tif":
+        stack(whole, [page, page, page], exif=exif)
+    else:
+        Image.fromarray(page).save(whole, exif=exif)
+    content = whole.read_bytes()
+    whole.unlink()
+    path, outcomes = tmp_path / f"a{suffix}", set()
+    for _ in range(60):
+        altered = bytearray(content)
+        for position in rng.integers(0, min(len(content), 400), rng.integers(1, 4)):
+            altered[position] = rng.integers(0, 256)
+        path.write_bytes(altered)
+        try:
+            images = read_picture_folder(tmp_path).images
+            assert np.isfinite(images).all()
+            outcomes.add("read")
+        except DatasetError as error:
+            outcomes.add("refused" if str(tmp_path) in str(error) else f"without a name: {error}")
+    assert outcomes <= {"read", "refused"}
+
+
 # --- memory
 
 
