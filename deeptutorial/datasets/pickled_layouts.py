@@ -103,20 +103,21 @@ def _part(members: dict[str, object], name: str) -> Pair:
 def _from_parts(source: str, pairs: Sequence[Pair]) -> Dataset:
     """Make a data set of three parts, or of a training and a test set."""
     names = PART_NAMES if len(pairs) == 3 else (PART_NAMES[0], PART_NAMES[2])
-    parts, shapes, doubts = [], [], []
-    for name, (x, y) in zip(names, pairs, strict=True):
-        examples = _whole(source, x, y, f"{name} set: ")
-        parts.append(checked_part(source, name, examples.images, examples.labels))
-        shapes.append(examples.image_shape)
-        doubts.append(examples.doubt)
+    whole = [
+        _whole(source, x, y, f"{name} set: ") for name, (x, y) in zip(names, pairs, strict=True)
+    ]
+    parts = [
+        checked_part(source, name, of.images, of.labels)
+        for name, of in zip(names, whole, strict=True)
+    ]
     sizes = [images.shape[1] for images, _ in parts]
     if len(set(sizes)) > 1:
         raise DatasetError(f"{source}: the sets have images of different sizes: {sizes}")
     if len(parts) == 2:
         parts[:1] = without_last_sixth(source, parts[0])
     train, valid, test = parts
-    doubt = doubts[0] if all(doubts) else ""
-    return Dataset(train, valid, test, shapes[0], source=source, doubt=doubt)
+    doubt = whole[0].doubt if all(of.doubt for of in whole) else ""
+    return Dataset(train, valid, test, whole[0].image_shape, source=source, doubt=doubt)
 
 
 def _whole(source: str, x: object, y: object, where: str = "") -> Examples:
