@@ -24,10 +24,11 @@ __all__ = [
 PART_NAMES = ("training", "validation", "test")
 """What the parts of a data set are called, in their order."""
 
+FAINT = 1 << 14
+"""What 14 bits hold is less than this."""
+
 ROUNDING = 1e-6
 """So far beyond [0, 1] is float32's doing, in data that were scaled to it, and no other range."""
-
-FAINT = 1 << 14
 
 NO_LABEL = -1
 """Label of an example that has none."""
