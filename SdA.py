@@ -115,7 +115,7 @@ def build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstr
         reconstruction_cost=reconstruction_cost,
     )
     sda.image_shape = train_set_x.tag.image_shape
-    sda.data = train_set_x.tag.data
+    sda.data = sda.dA_layers[0].data = train_set_x.tag.data
     return sda
 
 

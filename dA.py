@@ -18,8 +18,8 @@ from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import count_minibatches
-from deeptutorial.images import split_channels
-from deeptutorial.report import write_dA_report
+from deeptutorial.images import is_image, split_channels
+from deeptutorial.report import save_high_weights, write_dA_report
 from deeptutorial.training import Run
 
 
@@ -132,8 +132,12 @@ def save_filters(da, image_shape, path):
     """Save the weights of the first hundred hidden units as a picture of 10 by 10 tiles.
 
     A tile shows the input that excites its unit most, up to scale: each is stretched to the whole
-    range from black to white by itself, and the biases are left out.
+    range from black to white by itself, and the biases are left out. Where the inputs are no
+    pictures, it is a chart of the heaviest ones of each unit, with a table beside it.
     """
+    if not is_image(image_shape):
+        save_high_weights(da.W.get_value(borrow=True), da.data.columns, path)
+        return
     image = Image.fromarray(tile_raster_images(
         X=split_channels(da.W.get_value(borrow=True).T, image_shape),
         img_shape=image_shape[:2], tile_shape=(10, 10),

@@ -1,8 +1,26 @@
 """Filters and samples as pictures: the tutorial's two plotting helpers."""
 
+from typing import TypeGuard
+
 import numpy as np
 
-__all__ = ["scale_to_unit_interval", "split_channels", "tile_raster_images", "visible"]
+__all__ = [
+    "is_image",
+    "scale_to_unit_interval",
+    "split_channels",
+    "tile_raster_images",
+    "visible",
+]
+
+
+def is_image(image_shape: tuple[int, ...] | None) -> TypeGuard[tuple[int, ...]]:
+    """Tell whether examples of a shape are pictures; values in a single row are none.
+
+    Parameters
+    ----------
+    image_shape : (height, width) or (height, width, 3), or None where it is not known
+    """
+    return image_shape is not None and image_shape[0] > 1
 
 
 def scale_to_unit_interval(ndar: np.ndarray, eps: float = 1e-8) -> np.ndarray:

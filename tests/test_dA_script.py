@@ -282,6 +282,33 @@ def test_how_to_read_the_data_goes_to_load_data(monkeypatch):
     }
 
 
+def test_pictures_are_read_as_the_options_say(tmp_path, monkeypatch, capfd):
+    import dA as script
+
+    monkeypatch.chdir(tmp_path)
+    for i, side in enumerate((30, 40, 50, 60)):
+        Image.new("RGB", (side, 20), (i, 2 * i, 3 * i)).save(tmp_path / f"{i}.png")
+    (tmp_path / "broken.png").touch()
+    words = "--resize 9x7 --grey --skip-damaged --training-epochs 1 --n-hidden 2 --batch-size 1"
+    options = dA_options(script.test_dA, ["--dataset", ".", *words.split()])
+    assert (options["resize"], options["grey"], options["skip_damaged"]) == ((7, 9), True, True)
+    script.test_dA(**options)
+    assert "broken.png" in capfd.readouterr().err
+    da = load_model(tmp_path / "dA_plots" / "dA_corruption_0.npz")
+    assert da.image_shape == (7, 9)
+
+
+@pytest.mark.parametrize(
+    "size", ["28", "28x", "x28", "0x3", "3x0", "-3x3", "2.5x3", "99999x3", "axb"]
+)
+def test_what_is_no_size_is_refused(size, capfd):
+    import dA as script
+
+    with pytest.raises(SystemExit):
+        dA_options(script.test_dA, ["--resize", size])
+    assert "argument --resize" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("level", "tolerance"), [(0.0, 1e-4), (0.3, 5e-3)])
 def test_real_mnist_meets_the_originals_costs(level, tolerance, mnist_folder, tmp_path, capsys):
     import dA as script

@@ -20,7 +20,7 @@ from deeptutorial.datasets import PART_NAMES, DatasetError
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.idx import find_idx_files
 from deeptutorial.datasets.load import read_undivided
-from deeptutorial.datasets.pictures import find_pictures, is_picture, read_picture
+from deeptutorial.datasets.pictures import LUMINANCE, find_pictures, is_picture, read_picture
 from deeptutorial.models import SdA, dA, load_model, read_model
 
 __all__ = [
@@ -35,9 +35,6 @@ __all__ = [
 
 STANDARD = "-"
 """Stands for standard input or output."""
-
-LUMINANCE = np.array([0.299, 0.587, 0.114], dtype="float32")
-"""How bright red, green and blue are (ITU-R BT.601)."""
 
 
 def add_model(parser: ArgumentParser, kind: str = "dA.py or SdA.py", **options) -> None:

@@ -2,13 +2,14 @@
 
 import argparse
 import math
+import re
 import textwrap
 from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
 from deeptutorial.datasets.scaling import SCALINGS
 
-__all__ = ["LARGEST", "MOST", "OneLineParser", "number", "whole"]
+__all__ = ["LARGEST", "MOST", "OneLineParser", "number", "size", "whole"]
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -90,6 +91,29 @@ class OneLineParser(argparse.ArgumentParser):
             "model's file keeps the factors, and encode, predict and denoise go by them "
             "(default: none)",
         )
+        self.add_reading_of_pictures()
+
+    def add_reading_of_pictures(self):
+        """Add what `load_data` takes about pictures; what is not given is not among the options."""
+        self.add_argument(
+            "--resize",
+            type=size,
+            default=argparse.SUPPRESS,
+            metavar="WIDTHxHEIGHT",
+            help="of pictures: bring them to this size, whatever their proportions (28x28 say)",
+        )
+        self.add_argument(
+            "--grey",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of pictures: take of colours only how bright they are",
+        )
+        self.add_argument(
+            "--skip-damaged",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of pictures: leave out those that cannot be read, and list them",
+        )
 
     def add_output_folder(self, **given):
         self.add_argument(
@@ -165,6 +189,10 @@ LARGEST = 1e38
 """The same for other numbers: float32 goes a little further."""
 
 
+LARGEST_SIDE = 10_000
+"""Of pictures, in pixels."""
+
+
 def number(low: float, high: float) -> Callable[[str], float]:
     """Return a function that reads a number between two others."""
     wanted = f"between {low} and {high}" if math.isfinite(high) else f"of at least {low}"
@@ -179,6 +207,18 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
     parse.__name__ = "number"  # argparse names it where the text is no number at all
     return parse
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read the size of a picture, 28x20 say, and return its height and width."""
+    match = re.fullmatch(r"([0-9]{1,9})[x×]([0-9]{1,9})", text)
+    sides = [int(side) for side in match.groups()] if match else []
+    if not sides or not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"expected a width and a height from 1 to {LARGEST_SIDE}, as in 28x28, got {text}"
+        )
+    width, height = sides
+    return height, width
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

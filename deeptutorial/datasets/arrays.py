@@ -17,6 +17,7 @@ __all__ = [
     "checked_part",
     "checked_parts",
     "divided",
+    "doubt_about_16_bits",
     "from_unit_interval",
     "scaled",
     "square_shape",
@@ -26,6 +27,9 @@ __all__ = [
 
 PART_NAMES = ("training", "validation", "test")
 """What the parts of a data set are called, in their order."""
+
+FAINT = 1 << 14
+"""What 14 bits hold is less than this."""
 
 ROUNDING = 1e-6
 """So far beyond [0, 1] is float32's doing, in data that were scaled to it, and no other range."""
@@ -55,6 +59,9 @@ class Examples:
         What it is, for people.
     scaling : Scaling or None
         What was done to the values already.
+    doubt : str
+        What speaks against taking the values as they are; empty if nothing does. A scaling dispels
+        it.
     """
 
     images: np.ndarray
@@ -65,6 +72,7 @@ class Examples:
     identifiers: np.ndarray | None = None
     source: str = ""
     scaling: Scaling | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Dataset:
     image_shape : (height, width) or (height, width, 3)
         Shape of one image before it was flattened; (1, values) for what is no image.
     class_names, columns : tuple of str
+    doubt : str
         As `Examples` has them.
     source : str
         What it is, for people.
@@ -93,6 +102,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     source: str = ""
     scaling: Scaling | None = None
+    doubt: str = ""
 
 
 def to_unit_interval(values: np.ndarray) -> np.ndarray:
@@ -123,6 +133,18 @@ def from_unit_interval(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return values
     levels = 1 << (8 * dtype.itemsize)
     return np.clip(np.rint(values * levels), 0, levels - 1).astype(dtype.newbyteorder("="))
+
+
+def doubt_about_16_bits(largest: int) -> str:
+    """Say why values that are stored in 16 bits have a smaller white than these, if it looks so.
+
+    A camera of 12 bits, or of 14, leaves all of them below a quarter of what the file can hold.
+    """
+    if not 0 < largest < FAINT:
+        return ""
+    return (
+        f"the values go up to {largest} only, as those of 12 or 14 bits in 16, whose white is 65535"
+    )
 
 
 def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray | None) -> Part:
@@ -224,6 +246,10 @@ def scaled(dataset: Dataset, scale: str | Scaling, any_range: bool = False) -> D
     DatasetError
         If the values do not suit the scaling, or lie outside [0, 1] after it.
     """
+    if scale == "none" and dataset.doubt and dataset.scaling is None:
+        raise DatasetError(
+            f"{dataset.source}: {dataset.doubt}; take --scale max (scale='max' in Python)"
+        )
     if scale == "none" or scale == dataset.scaling:
         return dataset if any_range else _in_unit_interval(dataset)
     if dataset.scaling is not None:
@@ -283,6 +309,7 @@ def divided(whole: Examples) -> Dataset:
     return Dataset(
         *(train, valid, test, whole.image_shape),
         *(class_names or whole.class_names, whole.columns, source, whole.scaling),
+        doubt=whole.doubt,
     )
 
 

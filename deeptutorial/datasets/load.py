@@ -17,18 +17,28 @@ from pytensor.tensor.variable import TensorVariable
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
 from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.cifar import is_cifar_folder, read_cifar_folder
 from deeptutorial.datasets.class_names import numbered
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError, DatasetNotFoundError
 from deeptutorial.datasets.hdf5 import read_hdf5
-from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx_folder
+from deeptutorial.datasets.idx import (
+    IDX_NAMES,
+    find_idx_files,
+    find_idx_sets,
+    is_idx_name,
+    read_idx_examples,
+    read_idx_folder,
+    read_idx_set,
+)
 from deeptutorial.datasets.in_memory import read_arrays
 from deeptutorial.datasets.matlab import read_mat
 from deeptutorial.datasets.npy import read_npy_rows
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.parquet import parquet_in_blocks, read_parquet
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_picture_folder
+from deeptutorial.datasets.picture_folders import read_picture_file, read_picture_folder
+from deeptutorial.datasets.pictures import is_picture
 from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
@@ -77,6 +87,7 @@ BEGINNINGS: tuple[tuple[bytes, Reader], ...] = (
     (b"\x89HDF", read_hdf5),
     (b"PAR1", read_parquet),
     (b"MATLAB ", read_mat),
+    (b"\0\0", read_idx_examples),
 )
 """Content that tells what it is; all else is a pickle, or by its name, if it has one, a text."""
 
@@ -101,9 +112,11 @@ def load_data(
           user's cache folder), or else fetched from a mirror;
         - ``"digits"``: the built-in digits, MNIST's size, drawn by this project;
         - ``"auto"``: MNIST, or the built-in digits where there is no way to get it;
-        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``), to a folder with the
-          four IDX files, or to a folder of pictures. A name without a folder is looked for in the
-          folders above too, and ``"mnist.pkl.gz"`` that is nowhere means ``"mnist"``;
+        - a path: to a pickle in the tutorial's layout (``.pkl``, ``.pkl.gz``) or of arrays, to a
+          folder with the four IDX files of MNIST or of a relative, or to one of these, to a folder
+          of CIFAR's pickles, to a folder of pictures, or to a TIFF of several pages. A name
+          without a folder is looked for in the folders above too, and ``"mnist.pkl.gz"`` that is
+          nowhere means ``"mnist"``;
         - a path to a table: ``.csv``, ``.tsv``, ``.txt``, ``.pcl`` (``.gz``, ``.bz2``, ``.xz`` of
           them), ``.parquet``, ``.amat``; or to arrays: ``.npz``, ``.npy``, ``.mat``, ``.h5``, where
           ``"FILE::NAME"`` names one of several;
@@ -119,7 +132,8 @@ def load_data(
         How to read it, where its kind leaves that open. Of tables and arrays: ``transpose=True``
         takes the columns for the examples, ``label_column`` is where the classes are (by name, by
         number from 1 on, or -1 for the last), ``impute=True`` puts the mean of its column in the
-        place of a missing value.
+        place of a missing value. Of pictures: ``resize=(height, width)``, ``grey=True``, and
+        ``skip_damaged=True`` to leave out, and list, what cannot be read.
 
     Returns
     -------
@@ -213,8 +227,7 @@ def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples
     if not os.path.exists(path) and path.name == str(path):
         path = next((f / path for f in data_folders() if os.path.exists(f / path)), path)
     if os.path.isdir(path):
-        read = read_idx_folder if find_idx_files(path) else read_picture_folder
-        return replace(_read(read, path, reading), source=name)
+        return replace(_read(_reader_of_folder(path), path, reading), source=name)
     if os.path.exists(path):  # unlike Path.exists, False where a folder may not be looked into
         return replace(_read(_reader_of(path), path, reading), source=name)
     if name == PICKLED_MNIST:
@@ -250,6 +263,12 @@ def _options(*readers: Reader) -> set[str]:
     return {parameter.name for parameter in given if parameter.kind is parameter.KEYWORD_ONLY}
 
 
+def _reader_of_folder(path: Path) -> Reader:
+    if find_idx_sets(path):
+        return read_idx_folder
+    return read_cifar_folder if is_cifar_folder(path) else read_picture_folder
+
+
 def _reader_of(path: Path) -> Reader:
     try:
         with open_regular(path) as file:
@@ -258,12 +277,16 @@ def _reader_of(path: Path) -> Reader:
         raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if is_idx_name(path.name):
+        return read_idx_set
     suffix = _suffix(path)
     if suffix in READERS:
         read = READERS[suffix]
         if suffix != path.suffix.lower() and read not in UNPACKING:
             raise DatasetError(f"{path}: unpack it first; tables of text and .npy are read packed")
         return read
+    if is_picture(path):
+        return read_picture_file
     for content, read in BEGINNINGS:
         if begin.startswith(content):
             return read
@@ -284,10 +307,11 @@ def _suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def _read_mnist(_name: str = "mnist") -> Dataset:
+def _read_mnist(_name: str = "mnist") -> Dataset | Examples:
     for folder in data_folders():
-        if len(find_idx_files(folder)) == len(IDX_NAMES):
-            return replace(read_idx_folder(folder), source="MNIST")
+        found = find_idx_files(folder)
+        if len(found) == len(IDX_NAMES):
+            return replace(read_idx_set(found[IDX_NAMES[0]]), source="MNIST")
         if os.path.isfile(folder / PICKLED_MNIST):
             return replace(read_pickled(folder / PICKLED_MNIST), source="MNIST")
     target = writable_folder()
@@ -295,10 +319,10 @@ def _read_mnist(_name: str = "mnist") -> Dataset:
         searched = ", ".join(map(str, data_folders()))
         raise DatasetNotFoundError(f"MNIST is in none of {searched}, and none can be written to")
     download.download_mnist(target)
-    return replace(read_idx_folder(target), source="MNIST")
+    return replace(read_idx_set(target / f"{IDX_NAMES[0]}.gz"), source="MNIST")
 
 
-def _read_mnist_or_digits(_name: str) -> Dataset:
+def _read_mnist_or_digits(_name: str) -> Dataset | Examples:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:

@@ -17,33 +17,47 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from deeptutorial.datasets.arrays import PART_NAMES, Dataset, checked_part, square_shape
+from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.datasets.pickled_layouts import MOST_NUMBERS, read_layout
 from deeptutorial.datasets.unpacking import opened
 
-__all__ = ["read_pickled"]
+__all__ = ["read_pickled", "unpickle"]
 
 
-def read_pickled(path: Path) -> Dataset:
+def read_pickled(path: Path) -> Dataset | Examples:
     """Read ``((train_x, train_y), (valid_x, valid_y), (test_x, test_y))``, gzipped or not.
 
     Parameters
     ----------
     path : Path
-        Written by any Python and any NumPy.
+        Written by any Python and any NumPy, in this layout or in another that `read_layout` knows.
 
     Returns
     -------
-    Dataset
+    Dataset or Examples
 
     Raises
     ------
     DatasetError
         If the file cannot be read, is not such a pickle, or asks for anything but arrays.
     """
+    return read_layout(str(path), unpickle(path))
+
+
+def unpickle(path: Path) -> object:
+    """Return what a pickle holds: plain values, lists, tuples, dictionaries, and arrays.
+
+    An array is the attribute `array` of what stands for it, and None where it was never filled.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, is no pickle, or asks for anything else.
+    """
     try:
         with opened(path) as file:
-            content = _ArraysOnlyUnpickler(_Reader(file), encoding="latin1").load()
+            content: object = _ArraysOnlyUnpickler(_Reader(file), encoding="latin1").load()
             while file.read(1 << 20):  # to the end, where gzip keeps its checksum
                 pass
     except DatasetError:
@@ -51,7 +65,7 @@ def read_pickled(path: Path) -> Dataset:
     except _RefusedError as refused:
         raise DatasetError(
             f"{path}: refused: the pickle asks for {refused}, and only NumPy arrays are read from "
-            "a pickle (any other name in it could run code)" + _in_place_of(str(refused))
+            f"a pickle (any other name in it could run code); {_in_place_of(str(refused))}"
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path}: damaged gzip data ({error})") from error
@@ -62,35 +76,16 @@ def read_pickled(path: Path) -> Dataset:
             f"{path}: not a whole pickle of arrays ({type(error).__name__}: {error})"
         ) from error
 
-    wanted = "expected ((train_x, train_y), (valid_x, valid_y), (test_x, test_y))"
-    if not (_is_sequence(content, 3) and all(_is_sequence(part, 2) for part in content)):
-        raise DatasetError(f"{path}: {wanted}, got {type(content).__name__}")
-    parts = []
-    for name, part in zip(PART_NAMES, content, strict=True):
-        if not all(isinstance(member, _PickledArray) for member in part):
-            raise DatasetError(f"{path}: {name} set: {wanted}, all of them arrays")
-        if any(member.array is None for member in part):
-            raise DatasetError(f"{path}: {name} set: {wanted}, but one of the arrays has no values")
-        images, labels = (member.array for member in part)
-        parts.append(checked_part(str(path), name, images, labels))
-
-    n_pixels = parts[0][0].shape[1]
-    if any(images.shape[1] != n_pixels for images, _ in parts):
-        sizes = [images.shape[1] for images, _ in parts]
-        raise DatasetError(f"{path}: the three sets have images of different sizes: {sizes}")
-    train, valid, test = parts
-    return Dataset(train, valid, test, image_shape=square_shape(n_pixels))
+    return content
 
 
 def _in_place_of(refused: str) -> str:
     """Say what would do in the place of a pickle of something else."""
     if refused.startswith("pandas."):
-        return "; save a table by its to_parquet or to_csv"
-    return "; save a sparse matrix by scipy.sparse.save_npz" if "sparse" in refused else ""
-
-
-def _is_sequence(value, length: int) -> bool:
-    return isinstance(value, tuple | list) and len(value) == length
+        return "save a table by its to_parquet or to_csv"
+    if "sparse" in refused:
+        return "save a sparse matrix by scipy.sparse.save_npz"
+    return "save the arrays by numpy.savez"
 
 
 class _Reader:
@@ -175,11 +170,11 @@ def _frombuffer(values, pickled_type: _PickledType, shape, order, axes=None) -> 
     return filled
 
 
-def _encode(text: str, encoding: str) -> bytearray:
+def _encode(text: str, encoding: str) -> bytes:
     """Stand in for `codecs.encode`, by which Python 3 puts bytes into a pickle for Python 2."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_named(encoding)}")
-    return bytearray(text, "latin1")
+    return bytes(text, "latin1")
 
 
 _STAND_INS = {
@@ -192,14 +187,29 @@ _STAND_INS = {
 
 
 class _Steps(dict):
-    """What to do for which opcode, for so many of them: six arrays take about a hundred."""
+    """What to do for which opcode, for so many of them: six arrays take about a hundred.
 
-    left = 100_000
+    Numbers in lists have a limit of their own, since there are so many: one takes an opcode, and
+    in the oldest protocol another that appends it.
+    """
+
+    NUMBERS: ClassVar = frozenset(
+        code[0]
+        for code in (
+            *(pickle.FLOAT, pickle.BINFLOAT, pickle.INT, pickle.BININT, pickle.BININT1),
+            *(pickle.BININT2, pickle.NEWTRUE, pickle.NEWFALSE, pickle.APPEND),
+        )
+    )
+
+    left, numbers_left = 100_000, 2 * MOST_NUMBERS
 
     def __getitem__(self, opcode: int):
-        self.left -= 1
-        if self.left < 0:
-            raise _RefusedError(f"more than {_Steps.left} steps")
+        if opcode in self.NUMBERS:
+            self.numbers_left -= 1
+        else:
+            self.left -= 1
+        if self.left < 0 or self.numbers_left < 0:
+            raise _RefusedError(f"more than {_Steps.left} steps or {MOST_NUMBERS} numbers in lists")
         return super().__getitem__(opcode)
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deeptutorial.images import is_image
 from deeptutorial.report.charts import bar_chart, histogram, line_chart
 from deeptutorial.report.page import figure, page, section, side_by_side, table
 from deeptutorial.report.tiles import AT_MOST_FILTERS, filters_html, tiles_html
+from deeptutorial.report.weights_html import listens_to, weights_html
 
 __all__ = ["Seen", "between", "dA_page"]
 
@@ -23,11 +25,14 @@ class Seen:
     name : str
         What the training is called.
     W : ndarray
+    columns : sequence of str
+        What the inputs are called, if they have names.
     corrupted, reconstructed, morph : ndarray, a picture a row, as `X` of the page
     """
 
     name: str
     W: np.ndarray
+    columns: Sequence[str]
     corrupted: np.ndarray
     reconstructed: np.ndarray
     morph: np.ndarray
@@ -62,10 +67,14 @@ def dA_page(
         _learning_curve(models, names),
         _filters(models, seen, image_shape),
         _most_active(models, seen, image_shape),
-        _reconstruction(seen, X[figures["shown"]["examples"]], effect, image_shape),
+        _reconstruction(seen, X[figures["shown"]["examples"]], effect, image_shape)
+        if is_image(image_shape)
+        else "",
         _cost_by_class(models, names, effect),
         _activations(models, names),
-        _from_one_to_another(seen, X[list(figures["shown"]["morph"])], image_shape),
+        _from_one_to_another(seen, X[list(figures["shown"]["morph"])], image_shape)
+        if is_image(image_shape)
+        else "",
     ]
     n_hidden = str(models[0]["n_hidden"])
     return page("Denoising autoencoder", n_hidden, filter(None, sections), figures)
@@ -111,6 +120,15 @@ def _learning_curve(models: list[dict], names: list[str]) -> str:
 
 def _filters(models: list[dict], seen: Sequence[Seen], image_shape: tuple[int, ...]) -> str:
     n_units = models[0]["n_hidden"]
+    if not is_image(image_shape):
+        return section(
+            "Heaviest inputs",
+            f"{listens_to(n_units)} The first units, in their order:",
+            *(
+                figure(weights_html(one.W, range(n_units), one.columns), one.name, place)
+                for place, one in enumerate(seen)
+            ),
+        )
     return section(
         "Filters",
         f"What each hidden unit looks for: its weights, one tile a unit "
@@ -126,6 +144,18 @@ def _filters(models: list[dict], seen: Sequence[Seen], image_shape: tuple[int, .
 
 
 def _most_active(models: list[dict], seen: Sequence[Seen], image_shape: tuple[int, ...]) -> str:
+    if not is_image(image_shape):
+        return section(
+            "The most active units",
+            "The same, in order of the units' mean output over the test set, the most active "
+            "first.",
+            *(
+                figure(weights_html(one.W, units, one.columns), one.name, place)
+                for place, (one, units) in enumerate(
+                    zip(seen, (m["hidden_units"]["most_active"] for m in models), strict=True)
+                )
+            ),
+        )
     return section(
         "The most active units",
         "The same, in order of the units' mean output over the test set, the most active first.",

@@ -125,6 +125,7 @@ def _look(
     return Seen(
         name=as_noise(da.corruption).name_at(level),
         W=np.asarray(da.W.get_value(borrow=True)),
+        columns=da.data.columns,
         corrupted=visible(measured.corrupted[shown], X),
         reconstructed=visible(measured.reconstructed[shown], X),
         morph=visible(_morph(measured, ends), X),

@@ -4,17 +4,24 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deeptutorial.images import visible
+from deeptutorial.images import is_image, visible
 from deeptutorial.report.charts import NARROW, histogram, line_chart
 from deeptutorial.report.page import figure, page, section, side_by_side, table
 from deeptutorial.report.tiles import AT_MOST_FILTERS, filters_html, tiles_html
+from deeptutorial.report.weights_html import listens_to, weights_html
 
 __all__ = ["SdA_page"]
 
 AT_MOST_MISTAKES = 96
 
 
-def SdA_page(figures: dict, W: np.ndarray, X: np.ndarray, image_shape: tuple[int, ...]) -> str:
+def SdA_page(
+    figures: dict,
+    W: np.ndarray,
+    X: np.ndarray,
+    image_shape: tuple[int, ...],
+    columns: Sequence[str] = (),
+) -> str:
     """Lay out the page.
 
     Parameters
@@ -26,13 +33,17 @@ def SdA_page(figures: dict, W: np.ndarray, X: np.ndarray, image_shape: tuple[int
     X : ndarray
         The test set, an image a row.
     image_shape : (height, width) or (height, width, 3)
+    columns : sequence of str
+        What the values of an example are called, if they have names.
     """
     layers, test = figures["layers"], figures["test"]
     sections = [
         _at_a_glance(layers, test),
         _finetuning(figures["errors_in_percent"]),
         _pretraining(layers),
-        _filters(layers[0], W, image_shape),
+        _filters(layers[0], W, image_shape)
+        if is_image(image_shape)
+        else _heaviest_inputs(layers[0], W, columns),
         _confusion(np.array(test["confusion"])),
         _mistakes(test["mistakes"], X, image_shape),
         _activations(layers),
@@ -114,6 +125,19 @@ def _filters(layer: dict, W: np.ndarray, image_shape: tuple[int, ...]) -> str:
     )
 
 
+def _heaviest_inputs(layer: dict, W: np.ndarray, columns: Sequence[str]) -> str:
+    n_units = layer["n_hidden"]
+    return section(
+        "Heaviest inputs of the first layer",
+        f"After fine-tuning. {listens_to(n_units)}",
+        figure(weights_html(W, range(n_units), columns), "the first units"),
+        figure(
+            weights_html(W, layer["hidden_units"]["most_active"], columns),
+            "the units with the highest mean output",
+        ),
+    )
+
+
 def _confusion(counts: np.ndarray) -> str:
     highest = max(1, (counts - np.diag(np.diag(counts))).max())
     head = "".join(f"<th>{c}</th>" for c in range(len(counts)))
@@ -144,6 +168,18 @@ def _mistakes(mistakes: Sequence[dict], X: np.ndarray, image_shape: tuple[int, .
         if len(mistakes) > len(shown)
         else "All"
     )
+    if not is_image(image_shape):
+        return section(
+            "Mistakes",
+            f"{which}, the surest first; what the example is, and what it was taken for.",
+            table(
+                ("test example", "is", "taken for", "sure"),
+                [
+                    (m["example"], m["label"], m["taken_for"], f"{m['probability']:.1%}")
+                    for m in shown
+                ],
+            ),
+        )
     figures = []
     for mistake in shown:
         pixels = visible(X[mistake["example"]][None], X)

@@ -71,7 +71,8 @@ def write_SdA_report(
         },
     )
     W = np.asarray(sda.dA_layers[0].W.get_value(borrow=True))
-    return save_report(folder, SdA_page(figures, W, X, image_shape), figures)
+    html = SdA_page(figures, W, X, image_shape, sda.data.columns)
+    return save_report(folder, html, figures)
 
 
 def _seconds(trainings: Mapping[str, Sequence[Training]]) -> dict[str, float]:

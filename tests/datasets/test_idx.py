@@ -1,12 +1,14 @@
 """IDX files, written here byte by byte."""
 
 import gzip
+import re
 import struct
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from deeptutorial.datasets import read_dataset
 from deeptutorial.datasets.idx import IDX_NAMES, find_idx_files, read_idx, read_idx_folder
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = IDX_NAMES
@@ -225,6 +227,180 @@ def test_damaged_file_is_named(write, refusal, name):
 )
 def test_files_that_do_not_fit_together_are_refused(write, refusal, in_place, words):
     refusal(read_idx_folder, write(in_place), *words)
+
+
+# --- MNIST's relatives
+
+
+def int_bytes(rows):
+    """Return integers of four bytes in columns, as QMNIST's labels are."""
+    rows = np.asarray(rows, ">i4")
+    return struct.pack(">HBBII", 0, 12, 2, *rows.shape) + rows.tobytes()
+
+
+def relative(folder, before, between="-", test="test", labels=range(12), **sizes):
+    """Write four small files by other names than MNIST's; the labels of both sets are the same."""
+    folder.mkdir(exist_ok=True)
+    for name, content in small_set(n_test=12, **sizes).items():
+        if "labels" in name:
+            content = idx_bytes((12,), labels)
+        name = name.replace("t10k", test).replace("-", between, 2)
+        (folder / f"{before}{name}").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "test"),
+    [
+        ("", ".", "t10k"),  # train.images.idx3-ubyte
+        ("", "_", "test"),
+        ("kmnist-", "-", "t10k"),
+        ("qmnist-", "-", "test"),
+        ("Fashion-MNIST_", "-", "t10k"),
+    ],
+)
+def test_other_names_are_known(tmp_path, before, between, test):
+    dataset = read_dataset(relative(tmp_path, before, between, test))
+    assert (dataset.train[0] * 256).tolist() == np.reshape(image_values(12), (12, 15))[:10].tolist()
+    assert dataset.test[1].tolist() == list(range(12))
+    assert dataset.class_names == ()
+
+
+def test_dots_as_some_copies_have_them(tmp_path):
+    for name, content in small_set().items():
+        stem, _, kind = name.rpartition("-idx")
+        (tmp_path / f"{stem}.idx{kind}").write_bytes(content)
+    assert read_idx_folder(tmp_path).test[1].tolist() == [9, 8, 7, 6]
+    assert find_idx_files(tmp_path)[TEST_LABELS].name == "t10k-labels.idx1-ubyte"
+
+
+def test_emnist_is_put_upright(tmp_path):
+    relative(tmp_path, "emnist-digits-", labels=[*range(10), 0, 1])
+    dataset = read_dataset(tmp_path)
+    assert dataset.image_shape == (5, 3)
+    stored = np.array(image_values(12)).reshape(12, 3, 5)
+    first = dataset.train[0][0].reshape(5, 3) * 256
+    for row in range(5):
+        for column in range(3):
+            assert first[row, column] == stored[0, column, row]
+    assert dataset.class_names == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "expected", "names"),
+    [
+        ("letters", [1, 2, 26, 3, *[1] * 8], [0, 1, 25, 2], "A B Z C"),
+        ("balanced", [0, 9, 10, 35, 36, 46, *[0] * 6], [0, 9, 10, 35, 36, 46], "0 9 A Z a t"),
+        ("bymerge", [0, 9, 10, 35, 36, 46, *[0] * 6], [0, 9, 10, 35, 36, 46], "0 9 A Z a t"),
+        ("byclass", [0, 10, 35, 36, 61, *[0] * 7], [0, 10, 35, 36, 61], "0 A Z a z"),
+    ],
+)
+def test_classes_of_emnist_have_names(tmp_path, kind, labels, expected, names):
+    dataset = read_dataset(relative(tmp_path, f"emnist-{kind}-", labels=labels))
+    found = dataset.train[1][: len(expected)].tolist()
+    assert found == expected
+    assert [dataset.class_names[label] for label in found] == names.split()
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("letters", 0), ("letters", 27), ("balanced", 47)])
+def test_other_labels_than_emnist_has_are_refused(tmp_path, refusal, kind, wrong):
+    relative(tmp_path, f"emnist-{kind}-", labels=[wrong, *[1] * 11])
+    refusal(read_dataset, tmp_path, f"the labels of emnist-{kind} must be", f"{wrong}")
+
+
+def test_notes_on_the_labels_of_qmnist_are_left_out(tmp_path):
+    relative(tmp_path, "qmnist-")
+    (tmp_path / "qmnist-train-labels-idx1-ubyte").unlink()
+    notes = [[i % 10, 4, 2100 + i, 3, 0x39, 17, 0, 0] for i in range(12)]
+    (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(int_bytes(notes)))
+    dataset = read_dataset(tmp_path)
+    assert dataset.train[1].tolist() == list(range(10))
+    assert dataset.valid[1].tolist() == [0, 1]
+
+
+def test_fashion_is_known_by_its_labels(tmp_path):
+    labels = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    labels += [c for c in range(10) for _ in range(5 - labels.count(c))]
+    in_place = {
+        TRAIN_IMAGES: idx_bytes((50, 1, 1), [0] * 50),
+        TRAIN_LABELS: idx_bytes((50,), labels),
+        TEST_IMAGES: idx_bytes((4, 1, 1), [0] * 4),
+    }
+    for name, content in (small_set() | in_place).items():
+        (tmp_path / name).write_bytes(content)
+    names = read_dataset(tmp_path).class_names
+    assert [names[label] for label in labels[:4]] == ["Ankle boot", *["T-shirt/top"] * 2, "Dress"]
+    (tmp_path / TRAIN_LABELS).write_bytes(idx_bytes((50,), labels[:40] + [9] * 10))
+    assert read_dataset(tmp_path).class_names == ()
+
+
+def test_a_large_label_takes_no_memory(tmp_path):
+    relative(tmp_path, "qmnist-")
+    (tmp_path / "qmnist-train-labels-idx1-ubyte").unlink()
+    labels = int_bytes([[2**31 - 1, *[0] * 7]] * 12)
+    (tmp_path / "qmnist-train-labels-idx2-int").write_bytes(labels)
+    tracemalloc.start()
+    try:
+        assert read_dataset(tmp_path).train[1].max() == 2**31 - 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_several_relatives_in_one_folder_are_refused_and_each_can_be_named(tmp_path, refusal):
+    relative(tmp_path, "emnist-letters-", labels=[1] * 12)
+    relative(tmp_path, "qmnist-", labels=[7] * 12)
+    relative(tmp_path, "", labels=[5] * 12)
+    message = refusal(read_dataset, tmp_path, "emnist-letters", "qmnist", "MNIST's own names")
+    chosen = re.search(r"(\S+) say$", message)[1]
+    assert read_dataset(chosen).train[1][0] in (0, 7, 5)
+    for file, label in (
+        ("emnist-letters-test-labels-idx1-ubyte", 0),
+        ("qmnist-train-images-idx3-ubyte", 7),
+        ("train-labels-idx1-ubyte", 5),
+    ):
+        assert read_dataset(tmp_path / file).train[1][0] == label
+
+
+def test_missing_file_of_a_relative_is_named(tmp_path, refusal):
+    relative(tmp_path, "qmnist-")
+    (tmp_path / "qmnist-test-images-idx3-ubyte").unlink()
+    refusal(read_dataset, tmp_path, "qmnist-test-images-idx3-ubyte (or with .gz) missing")
+
+
+def test_one_file_of_images_by_any_name(tmp_path, refusal):
+    path = tmp_path / "mine.idx"
+    path.write_bytes(idx_bytes((12, 3, 5), image_values(12)))
+    dataset = read_dataset(path)
+    assert dataset.image_shape == (3, 5)
+    images = np.concatenate([part[0] for part in (dataset.train, dataset.valid, dataset.test)])
+    assert sorted((images[:, 0] * 256).tolist()) == sorted(image_values(12)[::15])
+    assert set(dataset.train[1].tolist()) == {-1}
+    path.write_bytes(idx_bytes((12,), range(12)))
+    refusal(read_dataset, path, "no images", *IDX_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (int_bytes([[1, 2], [3, 4]])[:-1], ["2 x 2 integers of 4 bytes", "15 follow"]),
+        (int_bytes([[1, 2], [3, 4]])[:9], ["ends within its header"]),
+    ],
+)
+def test_unusable_file_of_integers_is_refused(tmp_path, refusal, content, words):
+    path = tmp_path / "some-idx2-int"
+    path.write_bytes(content)
+    refusal(read_idx, path, *words)
+
+
+def test_integers_are_read(tmp_path):
+    path = tmp_path / "some-idx2-int"
+    path.write_bytes(int_bytes([[1, -2], [2**31 - 1, 0]]))
+    array = read_idx(path)
+    assert array.tolist() == [[1, -2], [2**31 - 1, 0]]
+    assert array.dtype == np.int32
+    assert array.dtype.isnative
 
 
 def test_real_files_have_the_published_form(mnist_folder):

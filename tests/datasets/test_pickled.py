@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from deeptutorial.datasets import DatasetError, pickled, read_dataset
+from deeptutorial.datasets.arrays import Examples
 from deeptutorial.datasets.pickled import read_pickled
 
 # A pickle put together opcode by opcode, in the way of protocol 2.
@@ -646,9 +647,17 @@ def test_altered_gzip_is_refused(tmp_path, refusal):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_altered_pickle_is_read_or_refused(write, protocol):
+@pytest.mark.parametrize("layout", ["arrays", "lists", "dictionary", "batch"])
+def test_altered_pickle_is_read_or_refused(write, protocol, layout):
     rng = random.Random(protocol)
-    content = pickle.dumps(arrays(), protocol)
+    x, y = arrays()[0]
+    stored = {
+        "arrays": arrays(),
+        "lists": [(x.tolist(), y.tolist())] * 2,
+        "dictionary": {"train": {"x": x, "y": y}, "test": (x, y)},
+        "batch": {b"data": x, b"labels": y.tolist(), b"names": ["a"] * len(x)},
+    }[layout]
+    content = pickle.dumps(stored, protocol)
     outcomes = set()
     for _ in range(300):
         altered = bytearray(content)
@@ -687,6 +696,137 @@ def test_file_that_may_not_be_read(write, refusal, monkeypatch):
     refusal(read_pickled, path, "cannot be read (Permission denied)")
 
 
+# --- other layouts
+
+X4, Y4 = (np.arange(48) / 64).reshape(12, 4), np.arange(12)
+
+
+def test_two_parts_are_training_and_test_set(write):
+    dataset = read_pickled(write(((X4, Y4), (X4[:5], Y4[:5]))))
+    assert_same(dataset, [(X4[:10], Y4[:10]), (X4[10:], Y4[10:]), (X4[:5], Y4[:5])])
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_lists_of_numbers_are_arrays(write, protocol):
+    stored = [(x.tolist(), y.tolist()) for x, y in arrays()]
+    assert_same(read_pickled(write(pickle.dumps(stored, protocol))), arrays())
+
+
+def test_lists_of_lists_of_lists_and_of_arrays_are_pictures(write):
+    pictures = X4.reshape(12, 2, 2)
+    for x in (pictures.tolist(), list(pictures), tuple(X4)):
+        dataset = read_pickled(write([(x, Y4)] * 3))
+        assert dataset.image_shape == (2, 2)
+        assert np.array_equal(dataset.valid[0], X4)
+
+
+def test_parts_may_have_no_labels(write):
+    dataset = read_pickled(write([(X4, None)] * 3))
+    assert np.array_equal(dataset.test[0], X4)
+    assert set(dataset.test[1].tolist()) == {-1}
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        (X4, None),
+        (X4.tolist(), None),
+        (list(X4), None),
+        ((X4, Y4), Y4),
+        ([X4.tolist(), Y4.tolist()], Y4),
+        ({"x": X4, "y": Y4}, Y4),
+        ({"X": X4}, None),
+        ({"data": X4, "target": Y4.tolist()}, Y4),
+        ({b"data": X4, b"labels": Y4.tolist(), b"filenames": ["a.png"] * 12}, Y4),
+    ],
+)
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_one_piece_is_not_divided_here(write, content, labels, protocol):
+    examples = read_pickled(write(pickle.dumps(content, protocol)))
+    assert isinstance(examples, Examples)
+    assert np.array_equal(examples.images, X4)
+    assert examples.image_shape == (2, 2)
+    assert examples.labels is None if labels is None else np.array_equal(examples.labels, labels)
+
+
+PARTS_IN_DICTIONARIES = {
+    "x_train": {"x_train": X4, "y_train": Y4, "x_test": X4[:5], "y_test": Y4[:5]},
+    "train_x": {"train_x": X4, "train_y": Y4, "test_x": X4[:5], "test_y": Y4[:5]},
+    "pairs": {"train": (X4, Y4), "test": [X4[:5], Y4[:5]]},
+    "dictionaries": {"train": {"x": X4, "y": Y4}, "test": {b"data": X4[:5], "labels": [*range(5)]}},
+}
+
+
+@pytest.mark.parametrize("content", PARTS_IN_DICTIONARIES.values(), ids=PARTS_IN_DICTIONARIES)
+@pytest.mark.parametrize("has_validation", [False, True])
+def test_parts_in_dictionaries(write, content, has_validation):
+    expected = [(X4[:10], Y4[:10]), (X4[10:], Y4[10:]), (X4[:5], Y4[:5])]
+    if has_validation:
+        more = {key.replace("test", "valid"): v for key, v in content.items() if "test" in key}
+        content, expected = content | more, [(X4, Y4), expected[2], expected[2]]
+    assert_same(read_pickled(write(content)), expected)
+
+
+def test_batch_of_cifar_10_is_pictures_in_colour(write):
+    planes = np.random.RandomState(0).randint(0, 256, (6, 3, 32, 32)).astype("u1")
+    batch = {b"batch_label": b"training batch 1 of 5", b"labels": [3, 1, 4, 1, 5, 9]}
+    examples = read_pickled(write(batch | {b"data": planes.reshape(6, 3072)}, "data_batch_1"))
+    assert examples.image_shape == (32, 32, 3)
+    assert examples.labels.tolist() == [3, 1, 4, 1, 5, 9]
+    for n, row, column, colour in ((0, 0, 0, 0), (5, 31, 7, 2), (3, 2, 30, 1)):
+        assert examples.images[n, row, column, colour] == planes[n, colour, row, column]
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape"),
+    [
+        ((6, 3, 4, 5), (4, 5, 3)),
+        ((6, 4, 5, 3), (4, 5, 3)),
+        ((6, 1, 4, 5), (4, 5)),
+        ((6, 4, 5, 1), (4, 5)),
+        ((6, 4, 5), (4, 5)),
+        ((6, 4, 5, 6), (1, 120)),
+    ],
+)
+def test_shape_of_an_array_is_kept(write, shape, image_shape):
+    examples = read_pickled(write(np.zeros(shape, "u1")))
+    assert examples.image_shape == image_shape
+
+
+@pytest.mark.parametrize("has_parts", [False, True])
+def test_fewer_bits_than_the_type_has_are_not_taken_for_black(write, refusal, has_parts):
+    x = np.array([[0, 1000, 4095]] * 3, np.uint16)
+    path = write([(x, None)] * 3 if has_parts else x)
+    refusal(read_dataset, path, "go up to 4095 only", "--scale max")
+    assert read_dataset(path, "max").train[0][0, 2] == pytest.approx(1)
+    x[0, 2] = 40_000
+    assert not read_pickled(write([(x, None), (x // 16, None), (x, None)])).doubt
+
+
+def test_numbers_in_lists_have_a_limit(write, refusal, monkeypatch):
+    monkeypatch.setattr(pickled._Steps, "numbers_left", 1000)
+    refusal(read_pickled, write([[0.5] * 4] * 10 + [[0.25 * i] * 4 for i in range(300)]), "numbers")
+
+
+@pytest.mark.parametrize("make", ["row", "array", "text"])
+def test_what_is_in_a_list_a_million_times_is_not_multiplied(write, refusal, make):
+    one = {"row": [0.5] * 50_000, "array": np.zeros(1000), "text": "x" * 100_000}[make]
+    many = [one] * 20_000
+    tracemalloc.start()
+    try:
+        refusal(read_pickled, write((X4, many) if make == "text" else many))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_list_in_itself_is_refused(write, refusal):
+    endless = []
+    endless.append(endless)
+    refusal(read_pickled, write(endless), "expected ((train_x")
+
+
 # --- pickles of arrays, but not of a data set
 
 GOOD_X, GOOD_Y = np.full((3, 4), 0.5, "f4"), np.array([0, 1, 2])
@@ -700,12 +840,15 @@ GOOD_X, GOOD_Y = np.full((3, 4), 0.5, "f4"), np.array([0, 1, 2])
         ("text", "str"),
         ({}, "dict"),
         ((), "tuple"),
-        (arrays()[:2], "tuple"),
+        (arrays()[:1], "tuple"),
         ([*arrays(), arrays()[0]], "list"),
         ("abc", "str"),
         (((GOOD_X, GOOD_Y, GOOD_Y),) * 3, "tuple"),
         ((GOOD_X,) * 3, "tuple"),
-        (GOOD_X, "_PickledArray"),
+        ({"a": GOOD_X, "b": GOOD_Y}, "dict of a, b"),
+        ({"x_train": GOOD_X, "y_train": GOOD_Y}, "dict of x_train, y_train"),
+        ([GOOD_X, GOOD_Y, GOOD_Y], "list of arrays"),
+        ([1, 2, 3], "list"),
     ],
 )
 def test_other_layout_is_refused(write, refusal, content, word):
@@ -716,9 +859,14 @@ def test_other_layout_is_refused(write, refusal, content, word):
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [
-        ([[0.5]], GOOD_Y, ["all of them arrays"]),
-        (GOOD_X, [0, 1, 2], ["all of them arrays"]),
-        (GOOD_X, None, ["all of them arrays"]),
+        ([[0.5]], GOOD_Y, ["1 images but 3 labels"]),
+        ([[0.5], [0.5, 1]], GOOD_Y, ["lists that are not all of one length"]),
+        ([[0.5], ["text"]], GOOD_Y, ["expected ((train_x", "got list of something else"]),
+        ([[0.5], [None]], GOOD_Y, ["expected ((train_x", "got list of something else"]),
+        ([GOOD_X, GOOD_X[:2]], GOOD_Y, ["arrays that are not all of one shape"]),
+        (GOOD_X, [0, 1], ["3 images", "2 labels"]),
+        (GOOD_X, [], ["an empty list"]),
+        (GOOD_X, 3, ["got int"]),
         (np.where(np.eye(3, 4), np.nan, GOOD_X), GOOD_Y, ["NaN"]),
         (np.where(np.eye(3, 4), np.inf, GOOD_X), GOOD_Y, ["infinity"]),
         (np.where(np.eye(3, 4), -np.inf, GOOD_X), GOOD_Y, ["infinity"]),

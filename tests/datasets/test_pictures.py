@@ -10,7 +10,7 @@ from PIL import Image
 
 from deeptutorial.datasets import read_dataset
 from deeptutorial.datasets.npz import read_npz
-from deeptutorial.datasets.pictures import find_pictures
+from deeptutorial.datasets.pictures import find_pictures, read_picture
 
 GREY = np.array([[0, 1, 2], [128, 254, 255]], np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -86,6 +86,15 @@ def test_pictures_are_shuffled_always_in_the_same_way(tmp_path):
     assert np.array_equal(first.test[0], again.test[0])
     order = first.train[0][:, 0].tolist()
     assert order != sorted(order)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_picture_of_floats_that_are_no_numbers_is_refused(tmp_path, refusal, wrong):
+    path = tmp_path / "x.tif"
+    Image.fromarray(np.array([[0.5, wrong]], np.float32)).save(path)
+    refusal(read_picture, path, "NaN or infinity")
+    fill(tmp_path, 3, (1, 2))
+    refusal(lambda _: read_dataset(tmp_path), path, "NaN or infinity")
 
 
 def test_sub_folders_are_classes(tmp_path):
@@ -285,12 +294,15 @@ def test_picture_that_claims_to_be_huge_is_refused(tmp_path, refusal):
     refusal(lambda _: read_dataset(tmp_path), path, "too large", "10000000000 pixels")
 
 
-@pytest.mark.parametrize("values", [[[0, 65536]], [[-1, 5]]])
-def test_picture_of_more_than_16_bits_is_refused(tmp_path, refusal, values):
-    path = tmp_path / "x.tif"
-    Image.fromarray(np.array(values, np.int32)).save(path)
+@pytest.mark.parametrize("values", [[[0, 65536]], [[-1, 5]], [[0, 255]]])
+def test_integers_that_have_no_largest_value_are_refused_unless_scaled(tmp_path, refusal, values):
+    for i in range(3):
+        Image.fromarray(np.array(values, np.int32)).save(tmp_path / f"{i}.tif")
     low, high = min(values[0]), max(values[0])
-    refusal(lambda _: read_dataset(tmp_path), path, f"from {low} to {high}")
+    refusal(read_dataset, tmp_path, f"from {low} to {high}", "--scale")
+    assert read_dataset(tmp_path, "minmax").train[0].tolist() == [[0, 0]]  # constant columns
+    if low == 0:
+        assert read_dataset(tmp_path, "max").train[0].tolist() == [[0, 1]]
 
 
 def test_picture_of_floats_out_of_range_is_refused(tmp_path, refusal):
