@@ -53,7 +53,7 @@ class Examples:
         What the classes 0, 1, 2, ... are called; empty where the labels are their own names.
     columns : tuple of str
         What the values of an example are called; empty where they have no names.
-    identifiers : ndarray of str, of shape (n,), or None
+    identifiers : ndarray of texts, of shape (n,), or None
         What the examples are called.
     source : str
         What it is, for people.

@@ -1,7 +1,7 @@
 """Labels as files have them, turned into the numbers of classes, with the names of the classes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -25,7 +25,8 @@ def numbered(parts: Sequence[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     Parameters
     ----------
     parts : sequence of ndarray or None
-        Of shape (n,), (n, 1), or (n, classes) with a single 1 a row.
+        Of shape (n,), (n, 1), or (n, classes) with a single 1 a row. Texts may come as objects,
+        since one long text among many would make an array of texts large.
 
     Returns
     -------
@@ -34,32 +35,33 @@ def numbered(parts: Sequence[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     names : tuple of str
         Of the classes 0, 1, 2, ...; empty where the labels are their own names.
     """
-    flat = [labels if labels is None else _flat(labels) for labels in parts]
+    flat = _each(parts, _flat)
     there = [labels for labels in flat if labels is not None]
     kinds = {labels.dtype.kind for labels in there}
-    if any(labels.ndim != 1 for labels in there) or not kinds <= set("biufU"):
+    if any(labels.ndim != 1 for labels in there) or not kinds <= set("biufUO"):
         return flat, ()
     if kinds == {"b"}:
-        return [labels if labels is None else labels.astype(np.int32) for labels in flat], (
-            "False",
-            "True",
-        )
-    if "U" in kinds:
-        return _of_texts([labels if labels is None else labels.astype(str) for labels in flat])
+        return _each(flat, lambda labels: labels.astype(np.int32)), ("False", "True")
+    if kinds & set("UO"):
+        return _of_texts(flat)
     return _of_numbers(flat)
 
 
-def natural_order(names: Sequence[str]) -> list[str]:
+def natural_order(names: Iterable[str]) -> list[str]:
     """Sort names as people do: by the numbers in them, not by their digits."""
 
     def key(name: str) -> tuple:
-        texts_and_numbers = re.split(r"([0-9]+)", name)
-        return tuple(
-            int(piece) if position % 2 else piece
-            for position, piece in enumerate(texts_and_numbers)
-        ), name
+        pieces: list = re.split(r"([0-9]+)", name)
+        for place in range(1, len(pieces), 2):
+            digits = pieces[place].lstrip("0")
+            pieces[place] = len(digits), digits  # the order of the numbers, however long
+        return pieces, name
 
     return sorted(names, key=key)
+
+
+def _each(parts: Sequence[Labels], change: Callable[[np.ndarray], np.ndarray]) -> list[Labels]:
+    return [labels if labels is None else change(labels) for labels in parts]
 
 
 def _flat(labels: np.ndarray) -> np.ndarray:
@@ -76,45 +78,32 @@ def _flat(labels: np.ndarray) -> np.ndarray:
 
 
 def _of_texts(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
-    there = [labels for labels in parts if labels is not None]
-    texts = np.unique(np.concatenate(there))
-    texts = texts[texts != ""]
-    if all(re.fullmatch(NUMBER, text) for text in texts.tolist()):
-        values = [
-            labels if labels is None else np.where(labels == "", str(NO_LABEL), labels)
-            for labels in parts
-        ]
-        return _of_numbers(
-            [labels if labels is None else labels.astype(np.float64) for labels in values]
-        )
-    names = natural_order(texts.tolist())
-    number = {"": NO_LABEL} | {name: position for position, name in enumerate(names)}
-    return [
-        labels
-        if labels is None
-        else np.array([number[label] for label in labels.tolist()], dtype=np.int32)
-        for labels in parts
-    ], tuple(names)
+    texts = {str(label) for labels in parts if labels is not None for label in labels.tolist()}
+    texts.discard("")
+    if all(re.fullmatch(NUMBER, text) for text in texts):
+        number = {text: float(text) for text in texts} | {"": float(NO_LABEL)}
+        names: tuple[str, ...] = ()
+    else:
+        names = tuple(natural_order(texts))
+        number = {name: float(place) for place, name in enumerate(names)} | {"": float(NO_LABEL)}
+    numbers = _each(parts, lambda labels: np.array([number[str(v)] for v in labels.tolist()]))
+    return (_each(numbers, _whole), names) if names else _of_numbers(numbers)
 
 
 def _of_numbers(parts: list[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
     there = [labels for labels in parts if labels is not None]
     values = np.unique(np.concatenate(there)) if there else np.zeros(0)
     if values.tolist() == [-1, 1] and any(len(np.unique(labels)) == 2 for labels in there):
-        return [labels if labels is None else (labels > 0).astype(np.int32) for labels in parts], (
-            "-1",
-            "1",
-        )
+        return _each(parts, lambda labels: (labels > 0).astype(np.int32)), ("-1", "1")
     known = values[values != NO_LABEL]
     from_1_on = 1 + np.arange(len(known))
     if len(known) < 2 or not np.array_equal(known, from_1_on):
-        return [labels if labels is None else _whole(labels) for labels in parts], ()
-    return [
-        labels
-        if labels is None
-        else np.where(labels == NO_LABEL, NO_LABEL, labels.astype(np.int64) - 1)
-        for labels in parts
-    ], tuple(map(str, from_1_on))
+        return _each(parts, _whole), ()
+    numbers = _each(parts, lambda labels: labels.astype(np.int64))
+    return (
+        _each(numbers, lambda labels: np.where(labels == NO_LABEL, NO_LABEL, labels - 1)),
+        tuple(map(str, from_1_on)),
+    )
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:

@@ -143,9 +143,10 @@ class _Arrays:
 def _values(path: Path, dataset: Any, size: int) -> np.ndarray:
     n_values = int(np.prod(dataset.shape, dtype=object))
     if dataset.dtype.kind not in "biuf":
-        check_unpacked_size(path, 64 * n_values, size)
-        texts = dataset.asstr(errors="replace")[()] if dataset.dtype.kind == "O" else dataset[()]
-        return np.array(texts.tolist(), dtype=str)
+        check_unpacked_size(path, max(8, dataset.dtype.itemsize) * n_values, size)
+        texts = np.ravel(dataset[()]).tolist()
+        decoded = [t.decode("utf-8", "replace") if isinstance(t, bytes) else str(t) for t in texts]
+        return np.array(decoded, dtype=object).reshape(dataset.shape)
     check_unpacked_size(path, n_values * dataset.dtype.itemsize, size)
     array = dataset[()]
     return np.asarray(array, dtype=array.dtype.newbyteorder("="))

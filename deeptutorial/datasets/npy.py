@@ -113,7 +113,7 @@ def _described(examples: Examples, path: Path) -> Examples:
         examples.image_shape if shape is None else tuple(shape),
         known.class_names,
         known.columns,
-        None if identifiers is None else np.array(identifiers, dtype=str),
+        None if identifiers is None else np.array(identifiers, dtype=object),
         examples.source,
         known.scaling,
     )

@@ -122,7 +122,7 @@ def _block(path: Path, batch: Any, columns: Layout) -> Examples:
         if column is None:
             return None
         values = batch.column(column).to_pylist()
-        return np.array(["" if value is None else str(value) for value in values], dtype=str)
+        return np.array(["" if value is None else str(value) for value in values], dtype=object)
 
     values = np.empty((len(batch), len(columns.values)))
     for place, column in enumerate(columns.values):

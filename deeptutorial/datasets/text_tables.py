@@ -407,12 +407,15 @@ def _is_weights(cells: Sequence[str], columns: Layout) -> bool:
 def _texts(block: list[tuple[int, list[str]]], column: int | None) -> np.ndarray | None:
     if column is None:
         return None
-    return np.array([cells[column].strip() for _, cells in block], dtype=str)
+    return np.array([cells[column].strip() for _, cells in block], dtype=object)
 
 
 def _labels(texts: np.ndarray | None) -> np.ndarray | None:
     """Leave the labels that are missing empty."""
-    return None if texts is None else np.where(np.isin(texts, ("NA", "NaN", "nan")), "", texts)
+    if texts is None:
+        return None
+    known = ["" if text in ("NA", "NaN", "nan") else text for text in texts.tolist()]
+    return np.array(known, dtype=object)
 
 
 def _numbers(rows: _Rows, line: int, cells: list[str], columns: Sequence[int]) -> np.ndarray:
@@ -481,6 +484,6 @@ def _transposed(rows: _Rows, label_row: str | None, impute: bool) -> Examples:
         labels,
         shape_of_columns(len(names), genes),
         columns=genes,
-        identifiers=np.array(columns.names) if columns.names else None,
+        identifiers=np.array(columns.names, dtype=object) if columns.names else None,
         source=str(rows.path),
     )

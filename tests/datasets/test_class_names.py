@@ -102,3 +102,10 @@ def test_no_label_in_one_part_and_a_single_class_in_another():
     parts, names = numbered([np.array([1, 1]), np.array([-1, -1])])
     assert names == ()
     assert [part.tolist() for part in parts] == [[1, 1], [-1, -1]]
+
+
+def test_labels_of_any_length():
+    long = "9" * 5000
+    (found,), names = numbered([np.array([f"a{long}", "a10", f"a1{long}"], dtype=object)])
+    assert names == ("a10", f"a{long}", f"a1{long}")
+    assert found.tolist() == [1, 0, 2]

@@ -43,6 +43,7 @@ from deeptutorial.archives import ArchiveError, read_npy, write_archive
 from deeptutorial.commands.parser import LARGEST, MOST
 from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError
+from deeptutorial.datasets.arrays import Examples, divided, scaled
 from deeptutorial.datasets.idx import read_idx
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
@@ -139,6 +140,8 @@ def assert_in_range(value):
 
 
 def dataset_arrays(dataset) -> list:
+    if isinstance(dataset, Examples):
+        dataset = scaled(divided(dataset), "none")
     for images, labels in (dataset.train, dataset.valid, dataset.test):
         assert len(images) == len(labels) > 0
         assert images.ndim == 2
