@@ -14,12 +14,14 @@ import numpy as np
 import pytensor
 
 from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
+from deeptutorial.commands.parser import OneLineParser
 from deeptutorial.commands.shown import Shown
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import PART_NAMES, DatasetError
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.idx import find_idx_files
 from deeptutorial.datasets.load import read_undivided
+from deeptutorial.datasets.npy import with_what_lies_beside
 from deeptutorial.datasets.pictures import LUMINANCE, find_pictures, is_picture, read_picture
 from deeptutorial.models import SdA, dA, load_model, read_model
 
@@ -42,7 +44,7 @@ def add_model(parser: ArgumentParser, kind: str = "dA.py or SdA.py", **options) 
     parser.add_argument("model", metavar="MODEL", help=f"a file that {kind} has saved", **options)
 
 
-def add_examples(parser: ArgumentParser, **options) -> None:
+def add_examples(parser: OneLineParser, **options) -> None:
     """Let a command take examples, in a form that `read_examples` knows."""
     parser.add_argument(
         "examples",
@@ -57,6 +59,7 @@ def add_examples(parser: ArgumentParser, **options) -> None:
         help="which part of a data set that has parts, as MNIST has (default: test); of what has "
         "none, a table say, all rows come, in their order",
     )
+    parser.add_reading()
 
 
 @overload
@@ -247,4 +250,5 @@ def _npy_on_disk(path: str) -> Examples:
     except ArchiveError as error:
         raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
     # It hands out its rows as an array does, which is all that is asked of it.
-    return Examples(rows, None, (), source=path)  # type: ignore[arg-type]
+    examples = Examples(rows, None, (), source=path)  # type: ignore[arg-type]
+    return with_what_lies_beside(Path(path), examples)

@@ -2,7 +2,9 @@
 
 import json
 import lzma
+import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import examples_of
 from deeptutorial.datasets.unpacking import opened
 
-__all__ = ["about_beside", "labels_beside", "read_npy_rows"]
+__all__ = ["about_beside", "labels_beside", "read_npy_rows", "with_what_lies_beside"]
 
 MOST_ABOUT = 1 << 28  # bytes of names
 
@@ -58,14 +60,35 @@ def read_npy_rows(
         "label_column": label_column,
         "impute": impute,
     }
-    labels = labels_beside(path)
-    examples = examples_of(
-        str(path), _array(path), _array(labels, "biufSU") if labels.exists() else None, **reading
-    )
+    examples = examples_of(str(path), _array(path), _labels(path), **reading)
     about = about_beside(path)
     if not about.exists() or transpose or label_column is not None:
         return examples
     return _described(examples, about)
+
+
+def with_what_lies_beside(path: Path, examples: Examples) -> Examples:
+    """Add labels, names and scaling to rows that are read from the disk piece by piece.
+
+    Parameters
+    ----------
+    path : Path
+        Of the rows.
+    examples : Examples
+        Of whose `images` only the length and the shape are looked at.
+
+    Raises
+    ------
+    DatasetError
+    """
+    examples = replace(examples, labels=_labels(path))
+    about = about_beside(path)
+    return _described(examples, about) if about.exists() else examples
+
+
+def _labels(path: Path) -> np.ndarray | None:
+    labels = labels_beside(path)
+    return _array(labels, "biufSU") if labels.exists() else None
 
 
 def _array(path: Path, kinds: str = "biuf") -> np.ndarray:
@@ -79,7 +102,7 @@ def _array(path: Path, kinds: str = "biuf") -> np.ndarray:
 
 
 def _described(examples: Examples, path: Path) -> Examples:
-    n_rows, n_values = len(examples.images), examples.images[0].size if len(examples.images) else 0
+    n_rows, n_values = len(examples.images), math.prod(examples.images.shape[1:])
     try:
         with open_regular(path) as file:
             content = file.read(MOST_ABOUT + 1)
