@@ -1,4 +1,4 @@
-"""Where the results of the commands go: to a file, whole or not at all, or to standard output."""
+"""Where the results of the commands go: to a file, to a pipe, or to standard output."""
 
 import errno
 import io
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from deeptutorial.commands.inputs import STANDARD
-from deeptutorial.files import replacing
+from deeptutorial.files import writing
 
 __all__ = ["add_output", "write_npy", "write_png"]
 
@@ -46,5 +46,5 @@ def _write(output: str, buffer: io.BytesIO):
     else:
         if not Path(output).parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", str(Path(output).parent))
-        with replacing(Path(output)) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        with writing(output) as file:
+            file.write(buffer.getbuffer())

@@ -43,8 +43,8 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
             main(**options)
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        if interrupt.args:  # what a run saved, which can be gone on with
-            print(f"Interrupted; {interrupt}; go on with --resume", file=sys.stderr)
+        if interrupt.args:  # what a run saved, and how to go on with it
+            print(f"Interrupted; {_with_options(str(interrupt), options)}", file=sys.stderr)
         return 143 if isinstance(interrupt, TerminatedError) else 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

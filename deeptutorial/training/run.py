@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
+from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.fingerprints import comparable, sha256
+from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.headers import Position, check_header, position_in
 from deeptutorial.training.packing import changed_by, pack, restore
 from deeptutorial.training.stage import Stage
@@ -67,7 +68,7 @@ class Run:
         for epoch, c in training.epochs(15):
             for batch_index in training.minibatches(n_train_batches):
                 c.append(train_da(batch_index))
-        da.save(...)
+        da.save(os.path.join(run.folder, "dA.npz"))
         run.finish()
     """
 
@@ -133,6 +134,15 @@ class Run:
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage
+
+    @property
+    def folder(self) -> str:
+        """Where results go.
+
+        The output folder, as long as it is this run's. If somebody removes it, it is made again; if
+        another run has taken it by then, this one goes on in another, and says so.
+        """
+        return str(self._writer.folder())
 
     def finish(self) -> None:
         """Say that everything is saved: the checkpoints are removed, and others may come."""

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -99,7 +100,8 @@ class Stage:
             If the costs are not finite, or have exploded: at the end of the epoch, or when a
             checkpoint is due.
         KeyboardInterrupt
-            After a checkpoint; its message tells where results are, if `if_interrupted` saved any.
+            After a checkpoint; its message tells where results are, if `if_interrupted` saved any,
+            and how to go on.
         """
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
@@ -138,7 +140,7 @@ class Stage:
         return mean
 
     def if_interrupted(
-        self, save: Callable[..., object], *arguments: object, what: str = "filters"
+        self, save: Callable[..., object], *arguments: Any, what: str = "filters"
     ) -> None:
         """Save what was learned so far if the stage is interrupted, after the last checkpoint.
 
@@ -146,14 +148,16 @@ class Stage:
         ----------
         save : callable
         *arguments
-            Its arguments, the last one being the path that it writes to.
+            Its arguments, the last one being the name of what it writes in the run's folder; it is
+            called with the path of that.
         what : str
             What it writes, for the message of the KeyboardInterrupt.
         """
 
         def save_so_far() -> str:
-            save(*arguments)
-            return f"the {what} so far are in {arguments[-1]}"
+            path = str(self._writer.folder() / arguments[-1])
+            save(*arguments[:-1], path)
+            return f"the {what} so far are in {path}"
 
         self._save_so_far = save_so_far
 
@@ -169,7 +173,7 @@ class Stage:
         if interrupt:
             self._writer.wait()
             if self._save_so_far is not None:
-                interrupt.args = (self._save_so_far(),)
+                interrupt.args = (f"{self._save_so_far()}; {self._writer.how_to_go_on()}",)
             raise interrupt
 
 

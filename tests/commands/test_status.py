@@ -29,4 +29,5 @@ def test_arguments_that_the_library_names_become_options(capsys):
 def test_an_interrupt_that_tells_something_tells_how_to_go_on(kind, status, capsys):
     assert ended(kind(), capsys) == (status, "")
     message = "Interrupted; the filters so far are in a.png; go on with --resume\n"
-    assert ended(kind("the filters so far are in a.png"), capsys) == (status, message)
+    told = kind("the filters so far are in a.png; go on with `resume=True`")
+    assert ended(told, capsys, resume=False) == (status, message)
