@@ -61,3 +61,38 @@ def test_what_stands_in_the_place_of_results(folder):
     assert elsewhere.read_text() == "mine"
     assert (out / "dA_corruption_0.npz").stat().st_mode & 0o777 == 0o600
     load_model(out / "dA_corruption_0.npz")
+
+
+FIRST_LINE = "Training epoch 0, cost  "
+
+
+def test_closed_standard_streams(folder):
+    """And no result gets into a library's standard error, or the other way round."""
+    status, out, err = run(folder, "--output-folder", "a", before="exec 2>&-")
+    assert (status, err) == (0, "")
+    assert out.startswith(FIRST_LINE)
+    status, out, err = run(folder, "--output-folder", "b", before="exec 0<&- 1>&- 2>&-")
+    assert (status, out, err) == (0, "", "")
+    for name in ("dA_corruption_0.npz", "dA_corruption_30.npz", "filters_corruption_30.png"):
+        assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
+
+
+def test_standard_output_that_is_full(folder):
+    status, _, err = run(folder, before="exec 1>/dev/full")
+    assert status == 1
+    assert "lines were lost on standard output: [Errno 28] No space left" in err.splitlines()[-1]
+    load_model(folder / "dA_plots" / "dA_corruption_30.npz")
+    assert not list((folder / "dA_plots").glob("checkpoint*"))
+    command = f"{sys.executable} -m deeptutorial filters dA_plots/dA_corruption_30.npz --output -"
+    for to, problem in ((">/dev/full", "No space left"), (">&-", "standard output is closed: '-'")):
+        process = subprocess.run(
+            f"{command} {to}",
+            shell=True,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.returncode == 2
+        assert problem in process.stderr
+        assert len(process.stderr.splitlines()) == 1

@@ -42,6 +42,8 @@ def write_png(output: str, pixels: np.ndarray) -> None:
 
 def _write(output: str, buffer: io.BytesIO):
     if output == STANDARD:
+        if sys.__stdout__ is None:
+            raise OSError(errno.EBADF, "standard output is closed", output)
         sys.stdout.buffer.write(buffer.getbuffer())
     else:
         if not Path(output).parent.is_dir():
