@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
+from deeptutorial.compile.surroundings import surroundings
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.fingerprints import comparable, sha256
 from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.headers import Position, check_header, position_in
-from deeptutorial.training.packing import changed_by, pack, restore
+from deeptutorial.training.packing import changed_by, pack, restore, unwrapped
 from deeptutorial.training.stage import Stage
 from deeptutorial.training.writer import CheckpointWriter
 
@@ -29,7 +31,8 @@ class Run:
     besides. It is written to a checkpoint after each epoch, every so many seconds within a long
     one, and when the run is interrupted. A resumed run does all that the first one did, in the same
     order, except that stages and epochs that are over are not gone through again; it ends with the
-    same bits.
+    same bits. On the backend numba that is so with any number of threads; another backend is
+    refused, and another processor, or other versions of what computes, are said.
 
     Parameters
     ----------
@@ -96,6 +99,7 @@ class Run:
         self._data = beside.submit(sha256, datasets)
         beside.shutdown(wait=False)
         self._writer = CheckpointWriter(self._checkpoints, self._packed, checkpoint_every)
+        self._surroundings: dict = {}
         self._state: dict[str, object] = {}  # what checkpoints hold, by the names in them
         self._header, self._arrays = self._resumed() if resume else (None, {})
 
@@ -123,7 +127,10 @@ class Run:
         """
         number = len(self.stages)
         position, left = self._found(number, name)
-        stage = Stage(model, learning_rate, self._writer, position, left)
+        if number == 0:
+            self._surroundings = self._where_it_began(train)
+        threads = self._surroundings["threads"]
+        stage = Stage(model, learning_rate, self._writer, position, left, threads)
         for i, variable in enumerate(changed_by(train)):
             self._keep(f"{number} {name}.{i}", variable)
         state = {"learning_rate": learning_rate, "costs": stage.costs, **state}
@@ -159,6 +166,7 @@ class Run:
         header = {
             "settings": self._comparable,
             "data": self._data.result(),
+            "surroundings": self._surroundings,
             "stages": [stage.position() for stage in self.stages],
             "kept": {name: pack(value, name, arrays) for name, value in self._state.items()},
         }
@@ -176,6 +184,38 @@ class Run:
             position = position_in(self._header, number, name)
             is_over = number + 1 < len(self._header["stages"])
             return position, None if is_over else self._arrays["costs"]
+
+    def _where_it_began(self, train) -> dict:
+        """Return the surroundings in which this run began; see to it that it can go on in these.
+
+        Work is cut as it was for the threads of then. Another backend is refused, since it rounds
+        differently at every step; all else that may change the last bits is said.
+        """
+        now = surroundings(unwrapped(train))
+        if self._header is None or "surroundings" not in self._header:
+            return now
+        with self._refusing_misfits():
+            found = self._header["surroundings"]
+            with fixed_blocks(found["threads"]):
+                pass  # it would complain
+            if found["backend"] != now["backend"]:
+                raise RunFolderError(
+                    f"{self._folder} holds a run on the backend {found['backend']!r:.20}, not "
+                    f"{now['backend']!r}: resume it on the same one, or choose another "
+                    "`output_folder`"
+                )
+            cut_alike = {"threads"} if now["backend"] == "numba" else set()
+            others = [k for k in now if found.get(k) != now[k] and k not in cut_alike]
+            if others:
+                then, today = (
+                    ", ".join(f"{k} {of.get(k)!r:.40}" for k in others) for of in (found, now)
+                )
+                print(
+                    f"This run began with {then}, and goes on with {today}: the last bits of its "
+                    "results may be other ones",
+                    file=sys.stderr,
+                )
+        return found
 
     def _keep(self, name: str, value: object):
         if any(value is other for other in self._state.values()):

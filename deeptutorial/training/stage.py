@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
 from deeptutorial.training.epochs import DivergenceError, mean_cost, minibatches
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
@@ -38,13 +39,15 @@ class Stage:
         learning_rate: float | SharedVariable,
         writer: CheckpointWriter,
         found: Position,
-        left: np.ndarray | None = None,
+        left: np.ndarray | None,
+        threads: int,
     ):
         self.model = model
         self.costs: list[float] = []
         self._learning_rate = learning_rate
         self._writer = writer
         self._at = found
+        self._threads = threads
         self._is_over = left is None
         self._c = [] if left is None else _as_they_were(left)
         self._label = 0
@@ -78,7 +81,7 @@ class Stage:
             return
         self._started = time.monotonic()
         try:
-            with interrupts_held() as self._interrupt:
+            with interrupts_held() as self._interrupt, fixed_blocks(self._threads):
                 for epoch in range(self._at.epoch, n_epochs):
                     self._label = start + epoch
                     yield self._label, self._c
