@@ -8,6 +8,9 @@ from deeptutorial.models import SdA
 
 __all__ = ["add_to", "filters"]
 
+COLUMNS = 10
+"""Tiles in a row, if nothing else is asked for."""
+
 
 def add_to(commands) -> None:
     """Add the command to those of a parser."""
@@ -23,7 +26,7 @@ def add_to(commands) -> None:
     add_model(parser)
     add_output(parser, "filters.png", "where the picture goes; - is standard output")
     parser.add_count("--rows", "rows of tiles, at most", at_least=1, default=10)
-    parser.add_count("--columns", "tiles in a row", at_least=1, default=10)
+    parser.add_count("--columns", "tiles in a row", at_least=1, default=COLUMNS)
     parser.set_defaults(run=filters)
 
 
@@ -32,6 +35,7 @@ def filters(model: str, output: str, rows: int, columns: int) -> None:
     loaded = load(model)
     da = loaded.dA_layers[0] if isinstance(loaded, SdA) else loaded
     image_shape = loaded.image_shape or square_shape(da.n_visible)
+    columns = min(columns, max(da.n_hidden, COLUMNS))  # more would be black, and take memory
     pixels = tile_raster_images(
         split_channels(da.W.get_value(borrow=True).T, image_shape),
         img_shape=(image_shape[0], image_shape[1]),

@@ -109,3 +109,13 @@ def test_a_ported_file_keeps_its_mode(capsys):
     assert stat.S_IMODE(os.stat("new.py").st_mode) == 0o700
     assert main(["port", "old.py", "--output", "/dev/null"]) == 0
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_no_more_columns_are_drawn_than_there_are_units(model):
+    model.save("da.npz")
+    big = dA(np.random.RandomState(1), n_visible=30, n_hidden=23)
+    big.image_shape = (6, 5)
+    big.save("big.npz")
+    for name, n_columns in (("da.npz", 10), ("big.npz", 23)):
+        assert main(["filters", name, "--columns", "10000000", "--rows", "10000000"]) == 0
+        assert size("filters.png") == (n_columns * 6 - 1, 6)
