@@ -20,10 +20,10 @@ def surroundings(function) -> dict[str, str | int]:
     Returns
     -------
     dict
-        ``backend``, as `use` has it; ``device``; ``processor``; ``threads``; and the versions of
-        PyTensor, NumPy and the packages of the backend.
+        ``backend``, as `use` has it, "c" where nothing else is known; ``device``; ``processor``;
+        ``threads``; and the versions of PyTensor, NumPy and the packages of the backend.
     """
-    linker = function.maker.linker
+    linker = getattr(function.maker, "linker", None)
     kinds = (_LINKERS.get(kind.__name__) for kind in type(linker).__mro__)
     backend = next(filter(None, kinds), "c")
     found: dict[str, str | int] = {

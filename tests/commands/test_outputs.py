@@ -112,7 +112,6 @@ def test_a_ported_file_keeps_its_mode(capsys):
 
 
 def test_no_more_columns_are_drawn_than_there_are_units(model):
-    model.save("da.npz")
     big = dA(np.random.RandomState(1), n_visible=30, n_hidden=23)
     big.image_shape = (6, 5)
     big.save("big.npz")
