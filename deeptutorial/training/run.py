@@ -10,10 +10,14 @@ from pathlib import Path
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
 from deeptutorial.compile.surroundings import surroundings
 from deeptutorial.training.checkpoints import Checkpoints
-from deeptutorial.training.fingerprints import comparable, sha256
+from deeptutorial.training.fingerprints import (
+    check_surroundings,
+    comparable,
+    differences,
+    sha256,
+)
 from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.headers import Position, check_header, position_in
 from deeptutorial.training.packing import changed_by, pack, restore, unwrapped
@@ -194,27 +198,21 @@ class Run:
         now = surroundings(unwrapped(train))
         if self._header is None or "surroundings" not in self._header:
             return now
+        found = self._header["surroundings"]
         with self._refusing_misfits():
-            found = self._header["surroundings"]
-            with fixed_blocks(found["threads"]):
-                pass  # it would complain
-            if found["backend"] != now["backend"]:
-                raise RunFolderError(
-                    f"{self._folder} holds a run on the backend {found['backend']!r:.20}, not "
-                    f"{now['backend']!r}: resume it on the same one, or choose another "
-                    "`output_folder`"
-                )
-            cut_alike = {"threads"} if now["backend"] == "numba" else set()
-            others = [k for k in now if found.get(k) != now[k] and k not in cut_alike]
-            if others:
-                then, today = (
-                    ", ".join(f"{k} {of.get(k)!r:.40}" for k in others) for of in (found, now)
-                )
-                print(
-                    f"This run began with {then}, and goes on with {today}: the last bits of its "
-                    "results may be other ones",
-                    file=sys.stderr,
-                )
+            check_surroundings(found)
+        if found["backend"] != now["backend"]:
+            raise RunFolderError(
+                f"{self._folder} holds a run on the backend {found['backend']!r:.20}, not "
+                f"{now['backend']!r}: resume it on the same one, or choose another `output_folder`"
+            )
+        differing = differences(found, now)
+        if differing:
+            print(
+                f"This run goes on with another {differing}: the last bits of its results may be "
+                "other ones",
+                file=sys.stderr,
+            )
         return found
 
     def _keep(self, name: str, value: object):
