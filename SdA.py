@@ -121,7 +121,7 @@ def pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, en
     for i in range(sda.n_layers):
         training = run.stage('layer %i' % i, sda.dA_layers[i], pretraining_fns[i], pretrain_lr)
         training.if_interrupted(save_filters, sda.dA_layers[0], sda.image_shape,
-                                'filters_layer_0.png')
+                                os.path.join(run.folder, 'filters_layer_0.png'))
 
         for epoch, c in training.epochs(pretraining_epochs):
             for batch_index in training.minibatches(n_train_batches):
@@ -163,7 +163,7 @@ def finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr, finet
 
     training = run.stage('fine-tuning', sda, train_fn, learning_rate,
                          stopping=stopping, curves=curves, best=best)
-    training.if_interrupted(save_best, sda, datasets[2], best, curves, os.curdir,
+    training.if_interrupted(save_best, sda, datasets[2], best, curves, run.folder,
                             what='pictures')
     done_looping = False
     for epoch, c in training.epochs(training_epochs, start=1):

@@ -101,7 +101,7 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
 
         picture = 'filters_corruption_%g.png' % (100 * corruption_level)
         training = run.stage('corruption %g' % corruption_level, da, train_da, learning_rate)
-        training.if_interrupted(save_filters, da, da.image_shape, picture)
+        training.if_interrupted(save_filters, da, da.image_shape, os.path.join(run.folder, picture))
 
         for epoch, c in training.epochs(training_epochs):
             for batch_index in training.minibatches(n_train_batches):

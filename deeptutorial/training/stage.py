@@ -151,14 +151,14 @@ class Stage:
         ----------
         save : callable
         *arguments
-            Its arguments, the last one being the name of what it writes in the run's folder; it is
-            called with the path of that.
+            Its arguments, the last one being the path that it writes to; where the run has moved to
+            another folder since, it is called with the path there.
         what : str
             What it writes, for the message of the KeyboardInterrupt.
         """
 
         def save_so_far() -> str:
-            path = str(self._writer.folder() / arguments[-1])
+            path = self._writer.place(arguments[-1])
             save(*arguments[:-1], path)
             return f"the {what} so far are in {path}"
 

@@ -1,5 +1,6 @@
 """Checkpoints that are written beside the training, from time to time."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -75,6 +76,13 @@ class CheckpointWriter:
         """Return where results go, too: a folder that no other run is at work in."""
         self._checkpoints.secure()
         return self._checkpoints.folder
+
+    def place(self, path: str | os.PathLike) -> str:
+        """Return where to write what was to go to a path in the folder that was asked for."""
+        folder = self.folder()
+        if Path(path).is_relative_to(self._asked_for):
+            return str(folder / Path(path).relative_to(self._asked_for))
+        return str(path)
 
     def is_due(self) -> bool:
         """Tell whether the last one is too long ago."""

@@ -360,7 +360,7 @@ def test_a_robbed_run_touches_nothing_of_the_others(training, tmp_path, monkeypa
     before = {path: path.read_bytes() for path in folder.glob("*")}
     assert len(before) == 2  # the lock, and a checkpoint
     stage = robbed.stage("first", training.w, training.step, 0.02)
-    stage.if_interrupted(lambda path: Path(path).write_text("result"), "result")
+    stage.if_interrupted(lambda path: Path(path).write_text("result"), folder / "result")
 
     def interrupted():
         for _, c in stage.epochs(1):
@@ -431,7 +431,7 @@ def test_no_way_to_go_on_is_advised_where_there_is_none(training, tmp_path, monk
     monkeypatch.setattr("deeptutorial.training.writer.CheckpointWriter.try_out", lambda _: None)
     run = Run(training.datasets(), tmp_path)
     stage = run.stage("first", training.w, training.step, 0.02)
-    stage.if_interrupted(lambda path: Path(path).write_text("result"), "result")
+    stage.if_interrupted(lambda path: Path(path).write_text("result"), tmp_path / "result")
 
     def full(*_):
         raise OSError(28, "No space left on device", "x.npz")
