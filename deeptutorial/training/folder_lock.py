@@ -64,8 +64,12 @@ class FolderLock:
         _holders[_identity(self.folder)] = self
 
     def is_held(self) -> bool:
-        """Tell whether the folder is still this run's, with all that locks it."""
-        return not self._is_released and all(map(self._has, self._handles))
+        """Tell whether the folder is this run's, after `hold` has seen to it."""
+        try:
+            self.hold()
+        except (RunFolderError, OSError):
+            return False
+        return True
 
     def release(self) -> None:
         """Let others work in the folder; for this run it is lost."""

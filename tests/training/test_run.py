@@ -291,6 +291,21 @@ def test_a_folder_that_is_removed_is_made_again(training, whole, tmp_path, monke
     np.testing.assert_array_equal(training.run(folder, resume=True)[0], whole[0])
 
 
+def test_a_lock_that_is_removed_is_no_loss(training, whole, tmp_path):
+    """Of a cleaner of hidden files the end of the run sees nothing, nor does the next one."""
+    original = Run.finish
+
+    def finish(run):
+        (tmp_path / ".run.lock").unlink()
+        original(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "finish", finish)
+        np.testing.assert_array_equal(training.run(tmp_path)[0], whole[0])
+    assert files(tmp_path) == []
+    np.testing.assert_array_equal(training.run(tmp_path)[0], whole[0])
+
+
 def test_a_folder_that_somebody_else_took_over_is_left_to_him(training, whole, tmp_path, capsys):
     """The folder was removed, and another run, of another thread here, made it again."""
     folder = tmp_path / "plots"
