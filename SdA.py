@@ -19,6 +19,7 @@ from deeptutorial import SdA, load_data
 from deeptutorial.commands.script_options import SdA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import PART_NAMES, count_classes, count_minibatches, label_values
+from deeptutorial.files import save_png
 from deeptutorial.report import draw_learning_curve, draw_mistakes, write_SdA_report
 from deeptutorial.training import EarlyStopping, Run, print_line
 
@@ -88,15 +89,14 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
 
     sda = build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstruction_cost,
                 seed)
-    pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once,
-             output_folder)
+    pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once)
     curves = finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr,
                       finetune_lr_decay, finetune_corruption_level, finetune_dropout,
-                      patience_epochs, output_folder)
+                      patience_epochs)
 
     *pretraining, finetuning = run.stages
     write_SdA_report(
-        output_folder, sda, datasets, pretraining, finetuning, curves, run.settings)
+        run.folder, sda, datasets, pretraining, finetuning, curves, run.settings)
     run.finish()
     return sda
 
@@ -119,8 +119,7 @@ def build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstr
     return sda
 
 
-def pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once,
-             output_folder):
+def pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once):
     """Train each layer as a dA, the lowest first, on what those below make of the images."""
     print_line('... getting the pretraining functions')
     train_set_x, train_set_y = datasets[0]
@@ -135,7 +134,7 @@ def pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, en
     for i in range(sda.n_layers):
         training = run.stage('layer %i' % i, sda.dA_layers[i], pretraining_fns[i], pretrain_lr)
         training.if_interrupted(save_filters, sda.dA_layers[0], sda.image_shape,
-                                os.path.join(output_folder, 'filters_layer_0.png'))
+                                os.path.join(run.folder, 'filters_layer_0.png'))
 
         for epoch, c in training.epochs(pretraining_epochs):
             for batch_index in training.minibatches(n_train_batches):
@@ -154,7 +153,7 @@ def pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, en
 
 
 def finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr, finetune_lr_decay,
-             finetune_corruption_level, finetune_dropout, patience_epochs, output_folder):
+             finetune_corruption_level, finetune_dropout, patience_epochs):
     """Train the whole network on the labels; return the errors, and leave it at its best."""
     print_line('... getting the finetuning functions')
     n_train_batches = count_minibatches(datasets[0][0], batch_size)
@@ -177,7 +176,7 @@ def finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr, finet
 
     training = run.stage('fine-tuning', sda, train_fn, learning_rate,
                          stopping=stopping, curves=curves, best=best)
-    training.if_interrupted(save_best, sda, datasets[2], best, curves, output_folder,
+    training.if_interrupted(save_best, sda, datasets[2], best, curves, run.folder,
                             what='pictures')
     done_looping = False
     for epoch, c in training.epochs(training_epochs, start=1):
@@ -199,7 +198,7 @@ def finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr, finet
         learning_rate.set_value(
             (learning_rate.get_value() * finetune_lr_decay).astype(learning_rate.dtype))
 
-    save_best(sda, datasets[2], best, curves, output_folder)
+    save_best(sda, datasets[2], best, curves, run.folder)
     if best:
         print_line(
             'Optimization complete with best validation score of %f %%, on iteration %i, '
@@ -234,12 +233,13 @@ def save_best(sda, test_set, best, curves, output_folder):
         for param, value in zip(sda.params, best['params'], strict=True):
             param.set_value(value, borrow=True)
 
-        draw_learning_curve(curves, title='SdA').save(
-            os.path.join(output_folder, 'learning_curve.png'))
+        save_png(draw_learning_curve(curves, title='SdA'),
+                 os.path.join(output_folder, 'learning_curve.png'))
         test_set_x, test_set_y = test_set
         test_images = test_set_x.get_value(borrow=True)
-        draw_mistakes(test_images, label_values(test_set_y), sda.predict_proba(test_images),
-                      sda.image_shape).save(os.path.join(output_folder, 'mistakes.png'))
+        save_png(draw_mistakes(test_images, label_values(test_set_y),
+                               sda.predict_proba(test_images), sda.image_shape),
+                 os.path.join(output_folder, 'mistakes.png'))
     save_filters(sda.dA_layers[0], sda.image_shape,
                  os.path.join(output_folder, 'filters_layer_0.png'))
     sda.save(os.path.join(output_folder, 'SdA.npz'))

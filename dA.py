@@ -18,6 +18,7 @@ from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import count_minibatches
+from deeptutorial.files import save_png
 from deeptutorial.images import is_image, split_channels
 from deeptutorial.report import save_high_weights, write_dA_report
 from deeptutorial.training import Run
@@ -105,9 +106,9 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
 
         # ---- training
 
-        path = os.path.join(output_folder, 'filters_corruption_%g.png' % (100 * corruption_level))
+        picture = 'filters_corruption_%g.png' % (100 * corruption_level)
         training = run.stage('corruption %g' % corruption_level, da, train_da, learning_rate)
-        training.if_interrupted(save_filters, da, da.image_shape, path)
+        training.if_interrupted(save_filters, da, da.image_shape, os.path.join(run.folder, picture))
 
         for epoch, c in training.epochs(training_epochs):
             for batch_index in training.minibatches(n_train_batches):
@@ -121,10 +122,10 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
 
         # ---- looking at what was learned
 
-        save_filters(da, da.image_shape, path)
-        da.save(os.path.join(output_folder, 'dA_corruption_%g.npz' % (100 * corruption_level)))
+        save_filters(da, da.image_shape, os.path.join(run.folder, picture))
+        da.save(os.path.join(run.folder, 'dA_corruption_%g.npz' % (100 * corruption_level)))
 
-    write_dA_report(output_folder, corruption_levels, run.stages, datasets, run.settings)
+    write_dA_report(run.folder, corruption_levels, run.stages, datasets, run.settings)
     run.finish()
 
 
@@ -142,7 +143,7 @@ def save_filters(da, image_shape, path):
         X=split_channels(da.W.get_value(borrow=True).T, image_shape),
         img_shape=image_shape[:2], tile_shape=(10, 10),
         tile_spacing=(1, 1)))
-    image.save(path)
+    save_png(image, path)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Where the results of the commands go: to a file, whole or not at all, or to standard output."""
+"""Where the results of the commands go: to a file, to a pipe, or to standard output."""
 
 import errno
 import io
@@ -15,7 +15,7 @@ from PIL import Image
 
 from deeptutorial.commands.inputs import STANDARD
 from deeptutorial.commands.status import UsageError
-from deeptutorial.files import replacing
+from deeptutorial.files import writing
 
 __all__ = ["add_output", "check_output", "opened_output", "write_bytes", "write_png"]
 
@@ -57,10 +57,12 @@ def opened_output(output: str) -> Iterator[BinaryIO]:
     Standard output gets it as it comes.
     """
     if output == STANDARD:
+        if sys.__stdout__ is None:
+            raise OSError(errno.EBADF, "standard output is closed", output)
         yield sys.stdout.buffer
         return
     check_output(output)
-    with replacing(Path(output)) as temporary, open(temporary, "wb") as file:
+    with writing(output) as file:
         yield file
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from deeptutorial.commands.status import UsageError
+from deeptutorial.files import writing
 
 __all__ = ["add_to", "port"]
 
@@ -45,7 +46,8 @@ def port(file: str, output: str | None, diff: bool, python2: bool) -> None:
     except (SyntaxError, TranslatorMissingError) as error:
         raise UsageError(f"{file}: {error}") from error
     if output:
-        Path(output).write_text(text, encoding="utf-8")
+        with writing(output) as written:
+            written.write(text.encode())
     elif diff:
         old, new = (each.splitlines(keepends=True) for each in (decode(source), text))
         sys.stdout.writelines(difflib.unified_diff(old, new, file, f"{file} (ported)"))

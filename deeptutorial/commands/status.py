@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from deeptutorial.archives import ArchiveError
+from deeptutorial.commands.standard_streams import enduring_streams
 from deeptutorial.datasets import DatasetError
 from deeptutorial.training import (
     DivergenceError,
@@ -35,16 +36,24 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
     Returns
     -------
     int
-        0 after a whole run, 1 if training diverged, 2 for an input or a file that cannot be
-        used, 130 after Ctrl-C, 143 after SIGTERM.
+        0 after a whole run, 1 if training diverged or what was printed could not be written, 2 for
+        an input or a file that cannot be used, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    with enduring_streams() as lost:
+        status = _status_of(main, options, name)
+        if status == 0 and lost() is not None:
+            return _complain(name, f"lines were lost on standard output: {lost()}", 1)
+        return status
+
+
+def _status_of(main: Callable[..., None], options: dict, name: str | None) -> int:
     try:
         with terminate_by_exception():
             main(**options)
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        if interrupt.args:  # what a run saved, which can be gone on with
-            print(f"Interrupted; {interrupt}; go on with --resume", file=sys.stderr)
+        if interrupt.args:  # what a run saved, and how to go on with it
+            print(f"Interrupted; {_with_options(str(interrupt), options)}", file=sys.stderr)
         return 143 if isinstance(interrupt, TerminatedError) else 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,8 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from deeptutorial.files import sweep
+
 __all__ = ["data_folders", "locked", "writable_folder"]
 
 _CLONE = Path(__file__).parents[2]
@@ -45,6 +47,10 @@ def _own_folders() -> list[Path]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes that make the same file waiting; a dead one does not hold the lock."""
+    """Keep other processes that make the same file waiting; a dead one does not hold the lock.
+
+    What dead ones left half written is removed.
+    """
     with FileLock(path.with_name(f".{path.name}.lock")):
+        sweep(path.parent)
         yield

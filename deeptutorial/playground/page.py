@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deeptutorial.files import replacing
 from deeptutorial.models import SdA, dA
 from deeptutorial.playground.weights import MOST_BITS, Quantised, pack_bits, quantised
 
@@ -78,7 +79,8 @@ def write_playground(
     }
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / "playground.html"
-    path.write_text(_html(content), encoding="utf-8", errors="backslashreplace")
+    with replacing(path) as temporary:
+        temporary.write_text(_html(content), encoding="utf-8", errors="backslashreplace")
     return path
 
 

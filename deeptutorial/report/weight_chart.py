@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deeptutorial.files import replacing
+from deeptutorial.files import replacing, save_png
 from deeptutorial.report.high_weights import (
     BEYOND,
     deviations,
@@ -100,8 +100,7 @@ def save_high_weights(W: np.ndarray, columns: Sequence[str], path: str | os.Path
         Of the chart; the table has the same name, with the suffix ``.tsv``.
     """
     path = Path(path)
-    with replacing(path) as temporary:
-        draw_high_weights(W, columns).save(temporary, "PNG")
+    save_png(draw_high_weights(W, columns), path)
     with replacing(path.with_name(f"{path.name.removesuffix('.png')}.tsv")) as temporary:
         # A name of an input need not be text.
         table = high_weights_table(W, columns)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deeptutorial.datasets import PART_NAMES
+from deeptutorial.files import replacing
 
 __all__ = ["complete", "save_report"]
 
@@ -68,11 +69,13 @@ def save_report(folder: str | os.PathLike, html: str, figures: dict) -> Path:
     """Write the two files, and return the path of the page."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(
-        json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    with replacing(folder / "report.json") as temporary:
+        temporary.write_text(
+            json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     # A file name need not be text, and the name of the data set is on the page.
-    (folder / "report.html").write_text(html, encoding="utf-8", errors="backslashreplace")
+    with replacing(folder / "report.html") as temporary:
+        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
     return folder / "report.html"
 
 

@@ -1,6 +1,5 @@
 """Going through the epochs, and going on with them."""
 
-from deeptutorial.training.checkpoints import RunFolderError
 from deeptutorial.training.early_stopping import EarlyStopping
 from deeptutorial.training.epochs import (
     DivergenceError,
@@ -8,6 +7,7 @@ from deeptutorial.training.epochs import (
     minibatches,
     print_line,
 )
+from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.interrupts import TerminatedError, terminate_by_exception
 from deeptutorial.training.run import Run
 from deeptutorial.training.stage import Stage

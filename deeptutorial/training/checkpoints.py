@@ -1,29 +1,25 @@
 """The checkpoints of a run, in its folder: the last two, each whole or not there at all."""
 
+import itertools
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from tqdm import tqdm
 
 from deeptutorial.archives import ArchiveError, read_archive, write_archive
-from deeptutorial.files import TEMPORARY
+from deeptutorial.files import sweep
+from deeptutorial.training.folder_lock import FolderLock, RunFolderError
 
-__all__ = ["Checkpoints", "RunFolderError"]
+__all__ = ["Checkpoints"]
 
 FORMAT = "deeptutorial checkpoint"
 VERSION = 1
 
 NAMES = ("checkpoint_0.npz", "checkpoint_1.npz")
 """Written in turn, so that the one before is still there whatever happens to the newest."""
-
-LOCK = ".run.lock"
-"""The file stays; the lock on it is gone as soon as its process is."""
-
-
-class RunFolderError(ValueError):
-    """A folder in which a run cannot start, or not go on; the message names the way out."""
 
 
 class Checkpoints:
@@ -34,6 +30,11 @@ class Checkpoints:
     folder : Path
         Made if there is none.
 
+    Attributes
+    ----------
+    folder : Path
+        Another one from the moment on when this one was lost to another run.
+
     Raises
     ------
     RunFolderError
@@ -43,15 +44,38 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
         self._count = 0
-        self._lock()
-        for left_behind in folder.glob(f".*{TEMPORARY}"):
-            left_behind.unlink(missing_ok=True)
+        self._lock = FolderLock(folder)
+        sweep(folder)
+
+    @property
+    def folder(self) -> Path:
+        return self._lock.folder
 
     def exist(self) -> bool:
-        """Tell whether there are checkpoints, of a run that has not come to its end."""
-        return any(os.path.lexists(self.folder / name) for name in NAMES)
+        """Tell whether there are checkpoints of this run, or of one that it can go on with."""
+        return self._lock.is_held() and any(os.path.lexists(self.folder / name) for name in NAMES)
+
+    def secure(self) -> None:
+        """Make sure that the folder is this run's, or move to another and say so.
+
+        A folder that was removed is made again. One that another run has taken meanwhile, which is
+        possible where it was removed, or where the disk does not lock folders, is left to that one.
+
+        Raises
+        ------
+        OSError
+            If no folder can be had.
+        """
+        try:
+            self._lock.hold()
+        except RunFolderError:
+            lost = self.folder
+            self._lock = FolderLock(_new_folder_beside(lost))
+            tqdm.write(
+                f"This run goes on in {self.folder}: another run is at work in {lost} by now",
+                file=sys.stderr,
+            )
 
     def read_newest(self) -> tuple[dict, dict[str, np.ndarray]] | None:
         """Return header and arrays of the newest checkpoint that is whole; None if there is none.
@@ -96,44 +120,23 @@ class Checkpoints:
         self._count = count
 
     def remove(self) -> None:
-        """Remove the checkpoints, the newest last."""
+        """Remove the checkpoints, the newest last, unless the folder is another run's by now."""
+        if not self._lock.is_held():
+            return
         for count in (self._count + 1, self._count):
             (self.folder / NAMES[count % 2]).unlink(missing_ok=True)
 
-    def lock_again_if_removed(self) -> None:
-        """Make the folder again if somebody removed it: the run may still end well.
-
-        Raises
-        ------
-        OSError, RunFolderError
-            If it cannot be made, or another process is at work there by now.
-        """
-        if _identity(self.folder / LOCK) != self._identity:
-            self.release()
-            self._lock()
-
     def release(self) -> None:
         """Let others work in the folder."""
-        self._held.release(force=True)
-
-    def _lock(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / LOCK
-        # A singleton: where a run of this very thread failed, the next one takes its lock over.
-        self._held = FileLock(path, timeout=0, is_singleton=True)
-        try:
-            self._held.acquire()
-        except Timeout:
-            raise RunFolderError(
-                f"another run is at work in {self.folder}: wait for its end, or choose another "
-                "`output_folder`"
-            ) from None
-        self._identity = _identity(path)
+        self._lock.release()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def _new_folder_beside(folder: Path) -> Path:
+    """Make a folder that is nobody's yet."""
+    folder = folder if folder.name.strip(".") else folder.resolve()
+    for number in itertools.count(2):
+        other = Path(f"{folder}-{number}")
+        with suppress(FileExistsError):
+            other.mkdir(parents=True)
+            break
+    return other

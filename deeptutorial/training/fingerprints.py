@@ -1,4 +1,4 @@
-"""What tells one run from another: its settings, and the bits of its data."""
+"""What tells one run from another: its settings, the bits of its data, and what computes."""
 
 import hashlib
 import json
@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytensor
 
+from deeptutorial.compile.backends.numba.kernels.threads import MOST_THREADS
 from deeptutorial.datasets import label_values
 
-__all__ = ["comparable", "sha256"]
+__all__ = ["check_surroundings", "comparable", "differences", "sha256"]
 
 
 def comparable(settings: Mapping[str, object]) -> dict:
@@ -30,3 +31,30 @@ def sha256(datasets: Sequence[tuple]) -> str:
             digest.update(f"{part.dtype} {part.shape}\n".encode())
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
+
+
+def check_surroundings(found: object) -> None:
+    """Refuse what `surroundings` has not returned.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(found, dict) or not isinstance(found.get("backend"), str):
+        raise ValueError("it does not tell its backend")
+    threads = found.get("threads")
+    if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"it tells of {threads!r:.20} threads")
+
+
+def differences(found: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Tell what differs in the surroundings of a run, and changes the last bits of its results.
+
+    The number of threads does not on the backend numba, where work is cut as it was.
+    """
+    harmless = {"threads"} if now["backend"] == "numba" else set()
+    return ", ".join(
+        f"{name} ({found.get(name)!r:.40} before, {value!r} now)"
+        for name, value in now.items()
+        if found.get(name) != value and name not in harmless
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-__all__ = ["changed_by", "pack", "restore"]
+__all__ = ["changed_by", "pack", "restore", "unwrapped"]
 
 ARRAY = "__array__"
 GENERATOR = "__generator__"
@@ -14,8 +14,13 @@ GENERATOR = "__generator__"
 
 def changed_by(function) -> list[SharedVariable]:
     """Return the shared variables that a compiled function updates, random states among them."""
-    function = getattr(function, "function", function)  # SdA's pre-training functions wrap one
-    return [given.variable for given in function.maker.inputs if given.update is not None]
+    inputs = unwrapped(function).maker.inputs
+    return [given.variable for given in inputs if given.update is not None]
+
+
+def unwrapped(function):
+    """Return the compiled function itself, of one of SdA's pre-training functions too."""
+    return getattr(function, "function", function)
 
 
 def pack(value: Any, name: str, arrays: MutableMapping[str, np.ndarray]) -> Any:

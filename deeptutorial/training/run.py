@@ -11,10 +11,17 @@ from types import MappingProxyType
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
-from deeptutorial.training.fingerprints import comparable, sha256
+from deeptutorial.compile.surroundings import surroundings
+from deeptutorial.training.checkpoints import Checkpoints
+from deeptutorial.training.fingerprints import (
+    check_surroundings,
+    comparable,
+    differences,
+    sha256,
+)
+from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.headers import Position, check_header, position_in
-from deeptutorial.training.packing import changed_by, pack, restore
+from deeptutorial.training.packing import changed_by, pack, restore, unwrapped
 from deeptutorial.training.stage import Stage
 from deeptutorial.training.writer import CheckpointWriter
 
@@ -29,7 +36,8 @@ class Run:
     besides. It is written to a checkpoint after each epoch, every so many seconds within a long
     one, and when the run is interrupted. A resumed run does all that the first one did, in the same
     order, except that stages and epochs that are over are not gone through again; it ends with the
-    same bits.
+    same bits. On the backend numba that is so with any number of threads; another backend is
+    refused, and another processor, or other versions of what computes, are said.
 
     Parameters
     ----------
@@ -72,7 +80,7 @@ class Run:
         for epoch, c in training.epochs(15):
             for batch_index in training.minibatches(n_train_batches):
                 c.append(train_da(batch_index))
-        da.save(...)
+        da.save(os.path.join(run.folder, "dA.npz"))
         run.finish()
     """
 
@@ -105,6 +113,7 @@ class Run:
         self._data = beside.submit(sha256, datasets)
         beside.shutdown(wait=False)
         self._writer = CheckpointWriter(self._checkpoints, self._packed, checkpoint_every)
+        self._surroundings: dict = {}
         self._state: dict[str, object] = {}  # what checkpoints hold, by the names in them
         self._header, self._arrays = self._resumed() if resume else (None, {})
 
@@ -132,7 +141,10 @@ class Run:
         """
         number = len(self.stages)
         position, left = self._found(number, name)
-        stage = Stage(model, learning_rate, self._writer, position, left)
+        if number == 0:
+            self._surroundings = self._where_it_began(train)
+        threads = self._surroundings["threads"]
+        stage = Stage(model, learning_rate, self._writer, position, left, threads)
         for i, variable in enumerate(changed_by(train)):
             self._keep(f"{number} {name}.{i}", variable)
         state = {"learning_rate": learning_rate, "costs": stage.costs, **state}
@@ -143,6 +155,15 @@ class Run:
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage
+
+    @property
+    def folder(self) -> str:
+        """Where results go.
+
+        The output folder, as long as it is this run's. If somebody removes it, it is made again; if
+        another run has taken it by then, this one goes on in another, and says so.
+        """
+        return str(self._writer.folder())
 
     def finish(self) -> None:
         """Say that everything is saved: the checkpoints are removed, and others may come."""
@@ -159,6 +180,7 @@ class Run:
         header = {
             "settings": self._comparable,
             "data": self._data.result(),
+            "surroundings": self._surroundings,
             "stages": [stage.position() for stage in self.stages],
             "kept": {name: pack(value, name, arrays) for name, value in self._state.items()},
         }
@@ -176,6 +198,32 @@ class Run:
             position = position_in(self._header, number, name)
             is_over = number + 1 < len(self._header["stages"])
             return position, None if is_over else self._arrays["costs"]
+
+    def _where_it_began(self, train) -> dict:
+        """Return the surroundings in which this run began; see to it that it can go on in these.
+
+        Work is cut as it was for the threads of then. Another backend is refused, since it rounds
+        differently at every step; all else that may change the last bits is said.
+        """
+        now = surroundings(unwrapped(train))
+        if self._header is None or "surroundings" not in self._header:
+            return now
+        found = self._header["surroundings"]
+        with self._refusing_misfits():
+            check_surroundings(found)
+        if found["backend"] != now["backend"]:
+            raise RunFolderError(
+                f"{self._folder} holds a run on the backend {found['backend']!r:.20}, not "
+                f"{now['backend']!r}: resume it on the same one, or choose another `output_folder`"
+            )
+        differing = differences(found, now)
+        if differing:
+            print(
+                f"This run goes on with another {differing}: the last bits of its results may be "
+                "other ones",
+                file=sys.stderr,
+            )
+        return found
 
     def _keep(self, name: str, value: object):
         if any(value is other for other in self._state.values()):

@@ -4,10 +4,12 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
 from deeptutorial.training.epochs import DivergenceError, mean_cost, minibatches
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
@@ -37,13 +39,15 @@ class Stage:
         learning_rate: float | SharedVariable,
         writer: CheckpointWriter,
         found: Position,
-        left: np.ndarray | None = None,
+        left: np.ndarray | None,
+        threads: int,
     ):
         self.model = model
         self.costs: list[float] = []
         self._learning_rate = learning_rate
         self._writer = writer
         self._at = found
+        self._threads = threads
         self._is_over = left is None
         self._c = [] if left is None else _as_they_were(left)
         self._label = 0
@@ -77,7 +81,7 @@ class Stage:
             return
         self._started = time.monotonic()
         try:
-            with interrupts_held() as self._interrupt:
+            with interrupts_held() as self._interrupt, fixed_blocks(self._threads):
                 for epoch in range(self._at.epoch, n_epochs):
                     self._label = start + epoch
                     yield self._label, self._c
@@ -99,7 +103,8 @@ class Stage:
             If the costs are not finite, or have exploded: at the end of the epoch, or when a
             checkpoint is due.
         KeyboardInterrupt
-            After a checkpoint; its message tells where results are, if `if_interrupted` saved any.
+            After a checkpoint; its message tells where results are, if `if_interrupted` saved any,
+            and how to go on.
         """
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
@@ -138,7 +143,7 @@ class Stage:
         return mean
 
     def if_interrupted(
-        self, save: Callable[..., object], *arguments: object, what: str = "filters"
+        self, save: Callable[..., object], *arguments: Any, what: str = "filters"
     ) -> None:
         """Save what was learned so far if the stage is interrupted, after the last checkpoint.
 
@@ -146,14 +151,16 @@ class Stage:
         ----------
         save : callable
         *arguments
-            Its arguments, the last one being the path that it writes to.
+            Its arguments, the last one being the path that it writes to; where the run has moved to
+            another folder since, it is called with the path there.
         what : str
             What it writes, for the message of the KeyboardInterrupt.
         """
 
         def save_so_far() -> str:
-            save(*arguments)
-            return f"the {what} so far are in {arguments[-1]}"
+            path = self._writer.place(arguments[-1])
+            save(*arguments[:-1], path)
+            return f"the {what} so far are in {path}"
 
         self._save_so_far = save_so_far
 
@@ -169,7 +176,7 @@ class Stage:
         if interrupt:
             self._writer.wait()
             if self._save_so_far is not None:
-                interrupt.args = (self._save_so_far(),)
+                interrupt.args = (f"{self._save_so_far()}; {self._writer.how_to_go_on()}",)
             raise interrupt
 
 

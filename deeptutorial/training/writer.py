@@ -1,14 +1,17 @@
 """Checkpoints that are written beside the training, from time to time."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
+from deeptutorial.training.checkpoints import Checkpoints
+from deeptutorial.training.folder_lock import RunFolderError
 
 __all__ = ["CheckpointWriter"]
 
@@ -33,6 +36,7 @@ class CheckpointWriter:
         every: float,
     ):
         self._checkpoints = checkpoints
+        self._asked_for = checkpoints.folder
         self._packed = packed
         self._every = every
         # A disk takes its time and needs no Python for it: training goes on meanwhile.
@@ -43,6 +47,7 @@ class CheckpointWriter:
 
     def try_out(self) -> None:
         """Find out now whether there is room for a checkpoint, and not after the first epoch."""
+        self._checkpoints.secure()
         self._checkpoints.write(*self._packed())
         self._checkpoints.remove()
 
@@ -50,9 +55,9 @@ class CheckpointWriter:
         """Begin to write a checkpoint of what is now; training may go on meanwhile."""
         self.wait()
         try:
-            self._checkpoints.lock_again_if_removed()
+            self._checkpoints.secure()
             self._being_written = self._beside.submit(self._checkpoints.write, *self._packed())
-        except (OSError, RunFolderError) as error:
+        except (OSError, RunFolderError, MemoryError) as error:
             self._complain(error)
         self._last_written = time.monotonic()
 
@@ -63,9 +68,21 @@ class CheckpointWriter:
         try:
             self._being_written.result()
             self._complaint = ""
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._complain(error)
         self._being_written = None
+
+    def folder(self) -> Path:
+        """Return where results go, too: a folder that no other run is at work in."""
+        self._checkpoints.secure()
+        return self._checkpoints.folder
+
+    def place(self, path: str | os.PathLike) -> str:
+        """Return where to write what was to go to a path in the folder that was asked for."""
+        folder = self.folder()
+        if Path(path).is_relative_to(self._asked_for):
+            return str(folder / Path(path).relative_to(self._asked_for))
+        return str(path)
 
     def is_due(self) -> bool:
         """Tell whether the last one is too long ago."""
@@ -79,11 +96,21 @@ class CheckpointWriter:
             f" (the last good checkpoint is kept in {folder})" if self._checkpoints.exist() else ""
         )
 
+    def how_to_go_on(self) -> str:
+        """Tell an interrupted run's user how to resume it, if that is possible."""
+        self.wait()
+        if not self._checkpoints.exist():
+            return "it cannot be gone on with, since no checkpoint could be written"
+        if self._checkpoints.folder == self._asked_for:
+            return "go on with `resume=True`"
+        return f"go on with `resume=True` and `output_folder` {self._checkpoints.folder}"
+
     def _complain(self, error: Exception):
-        if str(error) != self._complaint:
-            self._complaint = str(error)
+        complaint = str(error) or "not enough memory"
+        if complaint != self._complaint:
+            self._complaint = complaint
+            kept = ", and the last good one is kept" if self._checkpoints.exist() else ""
             tqdm.write(
-                f"No checkpoint could be written ({error}); training goes on, and the last good "
-                "one is kept",
+                f"No checkpoint could be written ({complaint}); training goes on{kept}",
                 file=sys.stderr,
             )

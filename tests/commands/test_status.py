@@ -1,5 +1,8 @@
 """What a command ends with: a line where something went wrong, and its exit status."""
 
+import io
+import sys
+
 import pytest
 
 from deeptutorial.commands.status import run_script
@@ -25,8 +28,38 @@ def test_arguments_that_the_library_names_become_options(capsys):
     )
 
 
+def test_letters_that_standard_output_does_not_know_come_as_escapes(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert run_script(lambda: print("ö"), {}) == 0
+    assert sys.stdout is output
+    assert output.buffer.getvalue() == b"\\xf6\n"
+
+
+def test_a_full_disk_costs_the_lines_and_not_the_run(monkeypatch, capsys):
+    done = []
+
+    def main():
+        for i in range(3):
+            print("line", i, flush=True)
+            done.append(i)
+
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run_script(main, {}, name="a command") == 1
+    assert done == [0, 1, 2]
+    assert capsys.readouterr().err == (
+        "a command: error: lines were lost on standard output: [Errno 28] No space left on device\n"
+    )
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        assert run_script(lambda: print("line", file=sys.stderr, flush=True), {}) == 0
+
+
 @pytest.mark.parametrize(("kind", "status"), [(KeyboardInterrupt, 130), (TerminatedError, 143)])
 def test_an_interrupt_that_tells_something_tells_how_to_go_on(kind, status, capsys):
     assert ended(kind(), capsys) == (status, "")
     message = "Interrupted; the filters so far are in a.png; go on with --resume\n"
-    assert ended(kind("the filters so far are in a.png"), capsys) == (status, message)
+    told = kind("the filters so far are in a.png; go on with `resume=True`")
+    assert ended(told, capsys, resume=False) == (status, message)

@@ -3,7 +3,9 @@
 import os
 import shutil
 import signal
+import stat
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytensor
@@ -11,6 +13,7 @@ import pytensor.tensor as pt
 import pytest
 
 from deeptutorial import RandomStreams
+from deeptutorial.files import take_lock
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
 from deeptutorial.training.packing import changed_by
 
@@ -236,9 +239,12 @@ def test_no_whole_checkpoint_is_refused(training, tmp_path):
 
 
 def test_what_killed_processes_leave_behind_is_swept_up(training, tmp_path):
-    (tmp_path / ".checkpoint_0.npz.abc.part").write_bytes(b"half")
+    (tmp_path / ".deeptutorial-0123456789abcdef.part").write_bytes(b"half")
+    (tmp_path / ".thesis.part").write_bytes(b"somebody's")
+    (tmp_path / ".deeptutorial-fedcba9876543210.part").mkdir()
     training.run(tmp_path)
-    assert not list(tmp_path.glob(".*.part"))
+    left = sorted(path.name for path in tmp_path.glob(".*.part"))
+    assert left == [".deeptutorial-fedcba9876543210.part", ".thesis.part"]
 
 
 def test_a_second_run_in_one_folder_is_refused(training, tmp_path):
@@ -285,6 +291,21 @@ def test_a_folder_that_is_removed_is_made_again(training, whole, tmp_path, monke
     np.testing.assert_array_equal(training.run(folder, resume=True)[0], whole[0])
 
 
+def test_a_lock_that_is_removed_is_no_loss(training, whole, tmp_path):
+    """Of a cleaner of hidden files the end of the run sees nothing, nor does the next one."""
+    original = Run.finish
+
+    def finish(run):
+        (tmp_path / ".run.lock").unlink()
+        original(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "finish", finish)
+        np.testing.assert_array_equal(training.run(tmp_path)[0], whole[0])
+    assert files(tmp_path) == []
+    np.testing.assert_array_equal(training.run(tmp_path)[0], whole[0])
+
+
 def test_a_folder_that_somebody_else_took_over_is_left_to_him(training, whole, tmp_path, capsys):
     """The folder was removed, and another run, of another thread here, made it again."""
     folder = tmp_path / "plots"
@@ -310,10 +331,72 @@ def test_a_folder_that_somebody_else_took_over_is_left_to_him(training, whole, t
             thread.start()
             assert taken.wait(60)
     assert files(folder) == []
-    assert "another run is at work" in capsys.readouterr().err
+    elsewhere = f"{folder}-2"
+    message = f"This run goes on in {elsewhere}: another run is at work in {folder} by now\n"
+    assert capsys.readouterr().err == message
+    assert run.folder == elsewhere
+    run.wait_for_checkpoint()
+    assert files(tmp_path / "plots-2") == ["checkpoint_0.npz", "checkpoint_1.npz"]
     done.set()
     thread.join()
     assert len(c) == N_BATCHES
+    run.finish()
+    assert files(tmp_path / "plots-2") == []
+    again = Run(training.datasets(), folder)
+    assert again.folder == str(folder)
+    again.finish()
+
+
+def test_a_robbed_run_touches_nothing_of_the_others(training, tmp_path, monkeypatch, capsys):
+    """On a disk that locks files only: the lock was removed, and another run began."""
+    folder = tmp_path / "plots"
+    monkeypatch.setattr(
+        "deeptutorial.training.folder_lock.take_lock",
+        lambda handle: take_lock(handle) if stat.S_ISREG(os.fstat(handle).st_mode) else None,
+    )
+    robbed = Run(training.datasets(), folder)
+    (folder / ".run.lock").unlink()
+    came, done, other_folder = threading.Event(), threading.Event(), []
+
+    def other():
+        run = Run(training.datasets(), folder)
+        stage = run.stage("first", training.w, training.step, 0.02)
+        for _, c in stage.epochs(1):
+            c.append(1.0)
+        run.wait_for_checkpoint()
+        came.set()
+        done.wait(60)
+        other_folder.append(run.folder)
+        run.finish()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert came.wait(60)
+    before = {path: path.read_bytes() for path in folder.glob("*")}
+    assert len(before) == 2  # the lock, and a checkpoint
+    stage = robbed.stage("first", training.w, training.step, 0.02)
+    stage.if_interrupted(lambda path: Path(path).write_text("result"), folder / "result")
+
+    def interrupted():
+        for _, c in stage.epochs(1):
+            for _ in stage.minibatches(2):
+                c.append(1.0)
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        interrupted()
+    assert str(caught.value) == (
+        f"the filters so far are in {folder}-2/result; go on with `resume=True` and "
+        f"`output_folder` {folder}-2"
+    )
+    assert capsys.readouterr().err.count("another run is at work in") == 1
+    robbed.finish()
+    assert {path: path.read_bytes() for path in folder.glob("*")} == before
+    assert files(tmp_path / "plots-2") == ["result"]
+    done.set()
+    thread.join()
+    assert other_folder == [str(folder)]
+    assert files(folder) == []
 
 
 def test_a_disk_that_fails_is_said_once(training, whole, tmp_path, monkeypatch, capsys):
@@ -330,8 +413,55 @@ def test_a_disk_that_fails_is_said_once(training, whole, tmp_path, monkeypatch, 
     assert len(written) == 9
     assert capsys.readouterr().err.splitlines() == [
         "No checkpoint could be written ([Errno 28] No space left on device: 'x.npz'); training "
-        "goes on, and the last good one is kept"
+        "goes on"
     ]
+
+
+def test_no_memory_for_a_checkpoint_ends_no_run(training, whole, tmp_path, monkeypatch, capsys):
+    """Neither where it is copied nor in the thread that writes it."""
+    written = []
+
+    def without_memory(*_):
+        written.append(1)
+        if len(written) > 1:
+            raise MemoryError
+
+    def no_copy(self):
+        if len(written) > 4:
+            raise MemoryError("Unable to allocate")
+        return packed(self)
+
+    packed = Run._packed
+    monkeypatch.setattr("deeptutorial.training.checkpoints.write_archive", without_memory)
+    monkeypatch.setattr(Run, "_packed", no_copy)
+    w, *_ = training.run(tmp_path)
+    np.testing.assert_array_equal(w, whole[0])
+    assert capsys.readouterr().err.splitlines() == [
+        "No checkpoint could be written (not enough memory); training goes on",
+        "No checkpoint could be written (Unable to allocate); training goes on",
+    ]
+
+
+def test_no_way_to_go_on_is_advised_where_there_is_none(training, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("deeptutorial.training.writer.CheckpointWriter.try_out", lambda _: None)
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", training.w, training.step, 0.02)
+    stage.if_interrupted(lambda path: Path(path).write_text("result"), tmp_path / "result")
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "x.npz")
+
+    monkeypatch.setattr("deeptutorial.training.checkpoints.write_archive", full)
+
+    def interrupted():
+        for _, c in stage.epochs(1):
+            for _ in stage.minibatches(2):
+                c.append(1.0)
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="cannot be gone on with") as caught:
+        interrupted()
+    assert "resume" not in str(caught.value)
 
 
 def test_a_disk_that_is_full_from_the_start_is_found_before_training(
@@ -444,7 +574,9 @@ def test_an_interrupted_stage_saves_what_it_was_asked_to_and_says_where(training
                 if index == 2:
                     signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match=f"^the weights so far are in {path}$"):
+    with pytest.raises(
+        KeyboardInterrupt, match=f"^the weights so far are in {path}; go on with `res"
+    ):
         train()
     np.testing.assert_array_equal(np.load(path), training.w.get_value())
     assert files(tmp_path / "run") != []

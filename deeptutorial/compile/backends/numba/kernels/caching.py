@@ -1,6 +1,7 @@
 """Kernels compiled once and kept on disk, and never used when their source has changed."""
 
 import os
+from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -49,10 +50,18 @@ class _KernelCache(FunctionCache):
     def _index_key(self, sig, codegen):
         return (*super()._index_key(sig, codegen), sources_digest())
 
+    def save_overload(self, sig, data):
+        with suppress(OSError):  # the disk is full, say
+            super().save_overload(sig, data)
+
 
 def compiled(signature, function) -> CFunc:
-    """Compile a function to machine code with an address, or read it from the cache."""
+    """Compile a function to machine code with an address, or read it from the cache.
+
+    Where nothing can be kept, it is compiled again in each process.
+    """
     kernel = CFunc(function, normalize_signature(signature), {}, {})
-    kernel._cache = _KernelCache(function)
+    with suppress(RuntimeError):  # there is no folder that may be written to
+        kernel._cache = _KernelCache(function)
     kernel.compile()
     return kernel

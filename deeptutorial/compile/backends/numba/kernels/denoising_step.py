@@ -224,7 +224,7 @@ def _total(k, start, stop, task, like):
 
 @inner
 def _phases(T, task, W):
-    helped = threads.begin(T)
+    helped = threads.begin(T if threads.thread_count() > 1 else 1)
     threads.together(threads.address("_encode", W), T, task, helped)
     threads.together(threads.address("_code", W), T, task, helped)
     threads.together(threads.address("_decode", W), T, task, helped)
@@ -280,7 +280,7 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     if tilde_x.shape != x.shape:
         raise ValueError(WRONG_INPUT)
     # Small steps, of some ten microseconds, are over before five meetings of threads are.
-    T = threads.thread_count() if B * V * H >= 50_000 else 1
+    T = threads.block_count() if B * V * H >= 50_000 else 1
     T = max(1, min(T, V // 16))
     units = LINE // size
     Hp = (H + units - 1) // units * units

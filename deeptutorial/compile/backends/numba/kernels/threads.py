@@ -14,6 +14,8 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -29,8 +31,10 @@ __all__ = [
     "LINE",
     "address",
     "begin",
+    "block_count",
     "call_loop",
     "end",
+    "fixed_blocks",
     "keep_plan",
     "named_address",
     "publish",
@@ -325,6 +329,36 @@ def thread_count():
     if blas_threads != 0:
         most = min(most, _call_for_number(blas_threads))
     return max(1, most)
+
+
+@njit
+def block_count():
+    """Return into how many blocks to cut what is added up block by block.
+
+    One for each thread, or as many as `fixed_blocks` says: there may be fewer threads than blocks,
+    since who computes a block does not change how it is computed.
+    """
+    fixed = _read(_shared(), _LIMIT + 2)
+    return fixed if fixed > 0 else thread_count()
+
+
+@contextmanager
+def fixed_blocks(count: int) -> Iterator[None]:
+    """Cut work as it was cut where there were so many threads: sums come to the same bits.
+
+    Raises
+    ------
+    ValueError
+        If there can be no such number of threads.
+    """
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(f"there can be 1 to {MOST_THREADS} blocks of work, not {count}")
+    before = _table[_LIMIT + 2]
+    _table[_LIMIT + 2] = count
+    try:
+        yield
+    finally:
+        _table[_LIMIT + 2] = before
 
 
 def _limit() -> int:
