@@ -11,6 +11,7 @@ from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     NormalNumbers,
+    NoSuchCoinError,
     UniformNumbers,
     flip_coins,
     normal_numbers,
@@ -247,3 +248,13 @@ def test_every_backend_draws_the_same_numbers(mode, shape):
 def test_wrong_inputs_of_coins(arguments, message):
     with pytest.raises(TypeError, match=message):
         CoinFlips()(*arguments)
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+def test_a_coin_of_no_probability_is_an_error(mode):
+    p = pt.scalar("p", dtype="float64")
+    coins = pytensor.function([p], RandomStreams(1).binomial(size=(50,), p=p), mode=mode)
+    assert coins(1.0).all()
+    for wrong in (1 + 1e-6, -1e-6, np.nan, np.inf):
+        with pytest.raises(NoSuchCoinError, match=f"probability {wrong:g}: it must be in"):
+            coins(wrong)

@@ -177,7 +177,9 @@ class dA:
         corruption_level : float or symbolic scalar
             For masking and for salt-and-pepper noise the probability of each entry to be hit, in
             [0, 1]; what is not hit is untouched. For Gaussian noise its standard deviation. A plain
-            0 returns `input` itself, and no random number is drawn.
+            0 returns `input` itself, and no random number is drawn. A symbolic one that turns out
+            to be no probability is an error of the compiled function (`NoSuchCoinError`, a
+            ValueError); JAX cannot raise it, and makes a cost of NaN.
 
         Returns
         -------

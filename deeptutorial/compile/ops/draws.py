@@ -13,6 +13,7 @@ from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 __all__ = [
     "CoinFlips",
     "Draw",
+    "NoSuchCoinError",
     "NormalNumbers",
     "UniformNumbers",
     "flip_coins",
@@ -21,6 +22,25 @@ __all__ = [
     "splitmix",
     "uniform_numbers",
 ]
+
+
+class NoSuchCoinError(ValueError):
+    """A coin was to fall with what is no probability.
+
+    Parameters
+    ----------
+    p : float
+    """
+
+    def __init__(self, p: float | str):
+        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
+        if isinstance(p, str):
+            super().__init__(p)
+            return
+        super().__init__(
+            f"a coin cannot fall with probability {p:g}: it must be in [0, 1], and so must a "
+            "corruption level (masking keeps an entry with probability 1 - level)"
+        )
 
 
 class Draw(Op):
@@ -78,6 +98,12 @@ class CoinFlips(Draw):
     ----------
     dtype : str
         Of the draw.
+
+    Raises
+    ------
+    NoSuchCoinError
+        When it runs: where `p` is not in [0, 1]. JAX cannot raise an error from within a graph; a
+        draw of floats is NaN there.
     """
 
     kind = "coins"
@@ -128,11 +154,18 @@ def flip_coins(state: np.ndarray, shape: tuple[int, ...], p: float) -> np.ndarra
     -------
     ndarray of bool, of the given shape
 
+    Raises
+    ------
+    NoSuchCoinError
+        If `p` is not in [0, 1].
+
     References
     ----------
     .. [1] G. L. Steele, D. Lea, C. H. Flood: Fast splittable pseudorandom number generators.
        OOPSLA 2014, figure 17.
     """
+    if not 0 <= p <= 1:
+        raise NoSuchCoinError(p)
     bits = _random_bits(state, math.prod(shape)) >> np.uint64(32)
     return (bits >= np.uint64((1 - p) * 2.0**32)).reshape(shape)
 

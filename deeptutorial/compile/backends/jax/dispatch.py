@@ -53,8 +53,12 @@ def _draw(op: Draw, node, **_):
 
 def _coins(seed, entries, dtype, p):
     bits = splitmix(seed, entries) >> np.uint64(32)
-    masked = (1 - jnp.asarray(p, np.float64)) * 2.0**32
-    return (bits >= masked.astype(np.uint64)).astype(dtype)
+    p = jnp.asarray(p, np.float64)
+    coins = (bits >= ((1 - p) * 2.0**32).astype(np.uint64)).astype(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return coins
+    # The graph cannot raise an error, but it can make what nobody will take for a draw.
+    return jnp.where((p >= 0) & (p <= 1), coins, jnp.nan)
 
 
 def _uniform_numbers(seed, entries, dtype):

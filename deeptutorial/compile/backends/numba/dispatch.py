@@ -21,7 +21,12 @@ from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
-from deeptutorial.compile.ops.draws import CoinFlips, NormalNumbers, UniformNumbers
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    NormalNumbers,
+    NoSuchCoinError,
+    UniformNumbers,
+)
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
 
@@ -48,7 +53,7 @@ def _denoising_step(op: DenoisingStep, node, **_):
             if size[0] != x.shape[0] or size[1] != x.shape[1]:
                 raise ValueError(WRONG_INPUT)
             x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
-            masked = 1.0 - np.float64(kept.item())
+            masked = 1.0 - probability(kept)
             seed = splitmix(state[0], state[1])
             L = step(x, x, False, seed, masked, step_size.item(), W, b, b_prime)
             return L, W, b, b_prime, after(state)
@@ -80,7 +85,7 @@ def _coin_flips(op: CoinFlips, node, **_):
     @numba_njit
     def implementation(state, size, p):
         draw = empty(size)
-        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(1.0 - np.float64(p.item())))
+        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(1.0 - probability(p)))
         return after(state), draw
 
     return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {node.outputs[1].ndim}")
@@ -134,6 +139,15 @@ def _minibatch_slice(op: MinibatchSlice, node, **_):
 
 NO_SEED = np.uint64(0)
 WRONG_INPUT = denoising_step.WRONG_INPUT
+
+
+@njit
+def probability(p):
+    """Return a number of no dimensions if it is a probability."""
+    p = np.float64(p.item())
+    if not 0.0 <= p <= 1.0:
+        raise NoSuchCoinError(p)
+    return p
 
 
 @njit

@@ -12,7 +12,13 @@ from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
-from deeptutorial.compile.ops.draws import CoinFlips, Draw, NormalNumbers, UniformNumbers
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    Draw,
+    NormalNumbers,
+    NoSuchCoinError,
+    UniformNumbers,
+)
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
@@ -42,8 +48,11 @@ def _draw(op: Draw, **_):
 
 
 def _coins(seed, entries, dtype, p):
+    p = float(p)
+    if not 0 <= p <= 1:
+        raise NoSuchCoinError(p)
     bits = _shifted(_splitmix(seed, entries), 32)
-    return (bits >= int((1 - float(p)) * 2.0**32)).to(dtype)
+    return (bits >= int((1 - p) * 2.0**32)).to(dtype)
 
 
 def _uniform_numbers(seed, entries, dtype):
