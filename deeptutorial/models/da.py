@@ -11,7 +11,14 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import checked_number, checked_rng, checked_size, checked_variable
+from deeptutorial.models.checks import (
+    checked_input,
+    checked_number,
+    checked_rng,
+    checked_size,
+    checked_streams,
+    checked_variable,
+)
 from deeptutorial.models.corruption import (
     Corruption,
     as_noise,
@@ -144,9 +151,7 @@ class dA:
         # The order of the draws is the tutorial's: first the seed, then the weights.
         if theano_rng is None:
             theano_rng = RandomStreams(draw_seed(numpy_rng))
-        elif not hasattr(theano_rng, "binomial"):
-            raise TypeError(f"theano_rng must be a RandomStreams, got {theano_rng!r}")
-        self.theano_rng = theano_rng
+        self.theano_rng = checked_streams(theano_rng)
 
         if W is None:
             bound = 4 * np.sqrt(6.0 / (n_hidden + n_visible))
@@ -162,7 +167,7 @@ class dA:
         self.W_prime = self.W.T
 
         self.x = pt.matrix("input") if input is None else input
-        checked_variable("input", self.x, (None, n_visible))
+        checked_input("input", self.x, n_visible)
 
         self.params = [self.W, self.b, self.b_prime]
 
@@ -243,8 +248,9 @@ class dA:
 
         # W stands in the encoder and, transposed, in the decoder: its gradient has both parts.
         gparams = pt.grad(cost, self.params)
+        # Cast for parameters that are not in floatX: a pickle keeps the precision it was made in.
         updates = [
-            (param, param - learning_rate * gparam)
+            (param, pt.cast(param - learning_rate * gparam, param.dtype))
             for param, gparam in zip(self.params, gparams, strict=True)
         ]
         return cost, updates + _random_updates(cost)

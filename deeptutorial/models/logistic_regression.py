@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.special import log_softmax, softmax
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import checked_size, checked_variable
+from deeptutorial.models.checks import checked_input, checked_size, checked_variable
 from deeptutorial.models.parameters import shared_in_floatX
 
 __all__ = ["LogisticRegression"]
@@ -56,7 +56,7 @@ class LogisticRegression:
         b: TensorVariable | None = None,
     ):
         n_in, n_out = checked_size("n_in", n_in), checked_size("n_out", n_out)
-        self.input = checked_variable("input", input, (None, n_in))
+        self.input = checked_input("input", input, n_in)
 
         if W is None:
             W = shared_in_floatX(np.zeros((n_in, n_out)), name="W")

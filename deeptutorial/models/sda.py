@@ -17,6 +17,7 @@ from deeptutorial.models.checks import (
     checked_rng,
     checked_size,
     checked_sizes,
+    checked_streams,
 )
 from deeptutorial.models.da import dA
 from deeptutorial.models.finetuning import Score, finetune_functions
@@ -121,7 +122,7 @@ class SdA:
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
         if theano_rng is None:
             theano_rng = RandomStreams(draw_seed(numpy_rng))
-        self.theano_rng = theano_rng
+        self.theano_rng = checked_streams(theano_rng)
 
         self.x = pt.matrix("x")
         self.y = pt.ivector("y")

@@ -165,7 +165,7 @@ def test_corruption_levels_are_kept():
     ("arguments", "error", "message"),
     [
         ({"numpy_rng": 1}, TypeError, "numpy_rng must be .* got 1"),
-        ({"theano_rng": 1}, TypeError, "theano_rng must be a RandomStreams, got 1"),
+        ({"theano_rng": 1}, TypeError, "theano_rng must be a deeptutorial.RandomStreams, .* got 1"),
         ({"n_ins": 0}, ValueError, "n_ins must be at least 1, got 0"),
         ({"n_outs": 2.5}, TypeError, "n_outs must be an integer, got 2.5"),
         ({"hidden_layers_sizes": []}, ValueError, "hidden_layers_sizes is empty"),
