@@ -264,8 +264,10 @@ class dA:
         Raises
         ------
         TypeError, ValueError
-            If a parameter is computed from something else, or not finite; or if `corruption` is a
-            function, which a file cannot hold (set it to a name first).
+            If a parameter is computed from something else, or not finite; if `corruption` is a
+            function, which a file cannot hold (set it to a name first); or if a subclass has
+            parameters that it does not add to `named_params`, or arguments that it does not add to
+            `hyperparameters`.
         OSError
             If the file cannot be written; what was there before is still there.
         """
