@@ -10,8 +10,10 @@ from pytensor.graph.basic import Constant
 from pytensor.link.jax.dispatch.basic import jax_funcify
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     Draw,
@@ -35,6 +37,38 @@ def _minibatch_slice(op: MinibatchSlice, **_):
         return lax.dynamic_slice_in_dim(x, op.rows(index).start, op.length)
 
     return rows
+
+
+@jax_funcify.register(CheckedLabels)
+def _checked_labels(op: CheckedLabels, **_):
+    def checked(y):
+        return jnp.where((y >= 0) & (y < op.n_classes), y, op.n_classes)
+
+    return checked
+
+
+_pytensors_pick = jax_funcify.dispatch(AdvancedSubtensor)
+
+
+@jax_funcify.register(AdvancedSubtensor)
+def _pick(op: AdvancedSubtensor, **kwargs):
+    """Let what is picked beyond the ends of an array of floats be NaN, and not its last entries."""
+    pick = _pytensors_pick(op, **kwargs)
+
+    def filling(x, *indices):
+        return pick(_Filling(x) if jnp.issubdtype(x.dtype, jnp.floating) else x, *indices)
+
+    return filling
+
+
+class _Filling:
+    """An array that has NaN wherever it ends."""
+
+    def __init__(self, x):
+        self._x = x
+
+    def __getitem__(self, indices):
+        return self._x.at[indices].get(mode="fill", fill_value=jnp.nan)
 
 
 @jax_funcify.register(Draw)

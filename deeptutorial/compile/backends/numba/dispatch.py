@@ -20,6 +20,7 @@ from deeptutorial.compile.backends.numba.kernels import (
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
+from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
@@ -135,6 +136,20 @@ def _minibatch_slice(op: MinibatchSlice, node, **_):
         return rows
 
     return implementation, _cache_key(f"{MinibatchSlice} {op._props_dict()}")
+
+
+@register_funcify_and_cache_key(CheckedLabels)
+def _checked_labels(op: CheckedLabels, node, **_):
+    n_classes = op.n_classes
+
+    @numba_njit
+    def implementation(y):
+        for label in y:
+            if label < 0 or label >= n_classes:
+                raise NoSuchClassError(label, n_classes)
+        return y
+
+    return implementation, _cache_key(f"{CheckedLabels} {op._props_dict()}")
 
 
 NO_SEED = np.uint64(0)

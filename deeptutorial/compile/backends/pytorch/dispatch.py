@@ -12,6 +12,7 @@ from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     Draw,
@@ -31,6 +32,17 @@ def _minibatch_slice(op: MinibatchSlice, **_):
         return x[op.rows(int(index))]
 
     return rows
+
+
+@pytorch_funcify.register(CheckedLabels)
+def _checked_labels(op: CheckedLabels, **_):
+    def checked(y):
+        wrong = y[(y < 0) | (y >= op.n_classes)]
+        if len(wrong):
+            raise NoSuchClassError(int(wrong[0]), op.n_classes)
+        return y
+
+    return checked
 
 
 @pytorch_funcify.register(Draw)
