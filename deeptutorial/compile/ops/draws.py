@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.basic import Apply
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.random.utils import normalize_size_param
 
@@ -17,6 +17,7 @@ __all__ = [
     "NormalNumbers",
     "UniformNumbers",
     "flip_coins",
+    "marked_as_state",
     "next_state",
     "normal_numbers",
     "splitmix",
@@ -73,7 +74,7 @@ class Draw(Op):
                 raise TypeError(f"{name} must be a scalar, got {parameter.type}")
         size = normalize_size_param(size)
         draw = pt.tensor(dtype=self.dtype, shape=(None,) * pt.get_vector_length(size))
-        return Apply(self, [state, size, *parameters], [state.type(), draw])
+        return Apply(self, [state, size, *parameters], [marked_as_state(state.type()), draw])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
@@ -132,6 +133,12 @@ class NormalNumbers(Draw):
 
     def numbers(self, state, shape, *parameters):
         return normal_numbers(state, shape, self.dtype)
+
+
+def marked_as_state(state: Variable) -> Variable:
+    """Tell NanGuardMode that a variable is no number, and its size no alarm; return it."""
+    state.tag.nan_guard_mode_check = False
+    return state
 
 
 def next_state(state: np.ndarray) -> np.ndarray:
