@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 from pytensor.graph.basic import Constant
 from pytensor.link.jax.dispatch.basic import jax_funcify
+from pytensor.link.jax.dispatch.subtensor import jax_funcify_Subtensor
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
 from pytensor.tensor.subtensor import AdvancedSubtensor
@@ -47,13 +48,10 @@ def _checked_labels(op: CheckedLabels, **_):
     return checked
 
 
-_pytensors_pick = jax_funcify.dispatch(AdvancedSubtensor)
-
-
 @jax_funcify.register(AdvancedSubtensor)
 def _pick(op: AdvancedSubtensor, **kwargs):
     """Let what is picked beyond the ends of an array of floats be NaN, and not its last entries."""
-    pick = _pytensors_pick(op, **kwargs)
+    pick = jax_funcify_Subtensor(op, **kwargs)
 
     def filling(x, *indices):
         return pick(_Filling(x) if jnp.issubdtype(x.dtype, jnp.floating) else x, *indices)
