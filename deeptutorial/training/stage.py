@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.training.epochs import DivergenceError, mean_cost, minibatches
+from deeptutorial.training.epochs import DivergenceError, check_growth, mean_cost, minibatches
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
 from deeptutorial.training.writer import CheckpointWriter
@@ -128,11 +128,7 @@ class Stage:
             mean = mean_cost(self._c, rate)
             if self._at.first_cost is None:
                 self._at.first_cost = float(self._c[0])
-            if mean > EXPLOSION * self._at.first_cost > 0:
-                raise DivergenceError(
-                    f"the cost grew from {self._at.first_cost:g} to {mean:g}: the learning rate of "
-                    f"{rate:g} is too high; try {rate / 10:g}"
-                )
+            check_growth(self._at.first_cost, mean, rate, EXPLOSION)
         except DivergenceError as error:
             raise DivergenceError(f"{error}{self._writer.last_good()}") from None
         return mean
