@@ -29,6 +29,9 @@ class Stage:
         Mean cost of each epoch that is over, those of an earlier run too.
     seconds : float
         How long it took so far, in an earlier run too.
+    is_closed : bool
+        That it went through all of its epochs, and cannot go through more: what it trained was
+        trained on by others.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Stage:
         self._writer = writer
         self._at = found
         self._is_over = left is None
+        self.is_closed = False
         self._c = [] if left is None else _as_they_were(left)
         self._label = 0
         self._started: float | None = None
@@ -72,8 +76,19 @@ class Stage:
         costs : list
             To be filled with those of its minibatches, in their order. In it is what an interrupted
             run left, and otherwise nothing.
+
+        Raises
+        ------
+        ValueError
+            If there are more epochs than an earlier run was to go through, and a later stage has
+            gone on from there.
         """
         if self._is_over:
+            if self.is_closed and n_epochs > self._at.epoch:
+                raise ValueError(
+                    f"the stage {self._at.name!r} was over after {self._at.epoch} epochs, and "
+                    f"others went on from there: it cannot have {n_epochs}"
+                )
             return
         self._started = time.monotonic()
         try:
