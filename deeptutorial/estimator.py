@@ -349,7 +349,7 @@ class _Functions:
             first = first if len(costs) > 1 else float(c[0])
             check_growth(first, costs[-1], rate, USELESS)
         # The cost of a step is that before it: what the last one did tells one that moves nothing.
-        check_finite(dict(zip(("W_", "b_", "b_prime_"), self.get_weights(), strict=True)), rate)
+        check_finite(zip(("W_", "b_", "b_prime_"), self.get_weights(), strict=True), rate)
         check_growth(first, mean_cost([self.step(batch, level, still)], rate), rate, USELESS)
         return costs
 

@@ -1,6 +1,6 @@
 """What an epoch is made of: minibatches, their progress, and the mean of their costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -78,19 +78,21 @@ def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
     return mean
 
 
-def check_finite(parameters: Mapping[str, np.ndarray], learning_rate: float) -> None:
-    """Look whether a step has made parameters infinite, which no later step's cost can tell.
+def check_finite(parameters: Iterable[tuple[str, np.ndarray]], learning_rate: float) -> None:
+    """Look whether the last step has made parameters useless, which no later step's cost tells.
 
     Raises
     ------
     DivergenceError
-        If one has NaN or infinity in it.
+        If one has NaN or infinity in it, or what becomes infinite in a product.
     """
-    for name, value in parameters.items():
-        if not np.isfinite(value).all():
+    for name, value in parameters:
+        with np.errstate(all="ignore"):
+            square = np.vdot(value, value)
+        if not np.isfinite(square):
             raise DivergenceError(
-                f"{name} became infinite: the learning rate of {learning_rate:g} is too high; try "
-                f"{learning_rate / 10:g}"
+                f"{name} became too large to calculate with: the learning rate of "
+                f"{learning_rate:g} is too high; try {learning_rate / 10:g}"
             )
 
 

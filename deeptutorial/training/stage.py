@@ -8,7 +8,13 @@ from dataclasses import asdict
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.training.epochs import DivergenceError, check_growth, mean_cost, minibatches
+from deeptutorial.training.epochs import (
+    DivergenceError,
+    check_finite,
+    check_growth,
+    mean_cost,
+    minibatches,
+)
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
 from deeptutorial.training.writer import CheckpointWriter
@@ -127,13 +133,13 @@ class Stage:
         self.check()
 
     def check(self) -> float:
-        """Look for divergence, in the costs of the epoch so far; return their mean in float64.
+        """Look for divergence; return the mean of the epoch's costs so far, in float64.
 
         Raises
         ------
         DivergenceError
             If the mean is not finite, or many times the cost of the very first minibatch, which
-            met untrained parameters.
+            met untrained parameters; or if the last step has made parameters too large.
         """
         if not self._c:
             return math.nan
@@ -144,6 +150,7 @@ class Stage:
             if self._at.first_cost is None:
                 self._at.first_cost = float(self._c[0])
             check_growth(self._at.first_cost, mean, rate, EXPLOSION)
+            check_finite(self._parameters(), rate)
         except DivergenceError as error:
             raise DivergenceError(f"{error}{self._writer.last_good()}") from None
         return mean
@@ -167,6 +174,11 @@ class Stage:
             return f"the {what} so far are in {arguments[-1]}"
 
         self._save_so_far = save_so_far
+
+    def _parameters(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the values of the model's parameters, with names for people."""
+        for param in getattr(self.model, "params", []):
+            yield param.name or "a parameter", param.get_value(borrow=True)
 
     def position(self) -> dict:
         """Return how far it has come, as JSON can hold it."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytensor
@@ -468,6 +469,28 @@ def test_divergence_is_not_written_into_a_checkpoint(training, tmp_path):
     resumed = Run(training.datasets(), tmp_path, resume=True)
     stage = resumed.stage("first", training.w, training.step, pytensor.shared(0.5))
     assert stage.position()["minibatch"] == 2
+
+
+@pytest.mark.parametrize("size", [np.inf, np.nan, 1e30])
+def test_parameters_that_the_last_step_made_useless_are_not_kept(size, training, tmp_path):
+    """The costs of the epoch are good ones: each is that before its step."""
+    model = SimpleNamespace(params=[training.w, pytensor.shared(np.zeros(1)), training.w])
+    training.reset()
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", model, training.step, 0.5)
+
+    def train():
+        for epoch, c in stage.epochs(2):
+            for index in stage.minibatches(2):
+                c.append(1.0)
+                if (epoch, index) == (1, 1):
+                    training.w.set_value(np.array([0, size, 0], dtype="float32"))
+
+    with pytest.raises(DivergenceError, match=r"w became too large .* 0\.5 is too high; try 0\.05"):
+        train()
+    resumed = Run(training.datasets(), tmp_path, resume=True)
+    assert resumed.stage("first", model, training.step, 0.5).position()["epoch"] == 1
+    np.testing.assert_array_equal(training.w.get_value(), np.zeros(3))
 
 
 def test_where_and_how_a_run_is_done_are_no_settings_of_it(training, tmp_path):
