@@ -107,7 +107,8 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
         # ---- training
 
         picture = 'filters_corruption_%g.png' % (100 * corruption_level)
-        training = run.stage('corruption %g' % corruption_level, da, train_da, learning_rate)
+        training = run.stage('corruption %g' % corruption_level, da, train_da, learning_rate,
+                             independent=True)
         training.if_interrupted(save_filters, da, da.image_shape, os.path.join(run.folder, picture))
 
         for epoch, c in training.epochs(training_epochs):

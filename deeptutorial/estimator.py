@@ -2,7 +2,8 @@
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Self
@@ -11,13 +12,17 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.executor import Function
+from pytensor.compile.mode import Mode
+from scipy.sparse import issparse
 
+from deeptutorial.compile.backends.numba.modes import own_products_mode
 from deeptutorial.models import dA
 from deeptutorial.models.checks import checked_number, checked_size
 from deeptutorial.models.corruption import Corruption, checked_level
+from deeptutorial.models.inference import ROWS_AT_A_TIME
 from deeptutorial.models.parameters import draw_seed
 from deeptutorial.random import RandomStreams
-from deeptutorial.training import mean_cost
+from deeptutorial.training import DivergenceError, check_finite, check_growth, mean_cost
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -32,12 +37,20 @@ __all__ = ["DenoisingAutoencoder"]
 
 FLOATS = (np.float64, np.float32)
 
+USELESS = 1e6
+"""How many times the cost of the first minibatch only weights can cost that have diverged."""
+
+ROUNDING = 1e-4
+"""How far beyond [0, 1] a `MinMaxScaler` comes that had to round, float32 above all."""
+
 
 class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Denoising autoencoder that turns examples into its hidden code.
 
     It learns by stochastic gradient descent, as `deeptutorial.dA` does, in the precision of the
-    data: float32 takes half as long as float64.
+    data: float32 takes half as long as float64. The same data and `random_state` give the same
+    bits, whatever the number of threads and of jobs on a machine. Sparse data are made dense by the
+    minibatch.
 
     Parameters
     ----------
@@ -132,15 +145,15 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
         Parameters
         ----------
-        X : array-like of shape (n_examples, n_features)
+        X : array-like or sparse matrix of shape (n_examples, n_features)
         y : ignored
 
         Raises
         ------
         DivergenceError
-            If the cost does not stay finite; the learning rate is too high then.
+            If cost or weights do not stay finite; the learning rate is too high then.
         """
-        X = validate_data(self, X, dtype=FLOATS)
+        X = validate_data(self, X, dtype=FLOATS, accept_sparse="csr")
         return self._learn(X, afresh=True, n_epochs=self.n_epochs, shuffle=True)
 
     def partial_fit(self, X, y=None) -> Self:
@@ -148,24 +161,25 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
         Parameters
         ----------
-        X : array-like of shape (n_examples, n_features)
+        X : array-like or sparse matrix of shape (n_examples, n_features)
         y : ignored
 
         Raises
         ------
         DivergenceError
-            If the cost does not stay finite; the weights are then what they were before.
+            If cost or weights do not stay finite; the weights are then what they were before.
         """
         afresh = not hasattr(self, "W_")
-        X = validate_data(self, X, dtype=FLOATS if afresh else self.W_.dtype, reset=afresh)
+        dtype = FLOATS if afresh else self.W_.dtype
+        X = validate_data(self, X, dtype=dtype, reset=afresh, accept_sparse="csr")
         return self._learn(X, afresh, n_epochs=1, shuffle=False)
 
     def transform(self, X) -> np.ndarray:
         """Return the codes of examples, which are not corrupted: (n_examples, n_hidden)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.W_.dtype, reset=False)
+        X = validate_data(self, X, dtype=self.W_.dtype, reset=False, accept_sparse="csr")
         with self._compiled(self._weights()) as functions:
-            return functions.encode(X)
+            return _by_rows(functions.encode, X)
 
     def inverse_transform(self, X) -> np.ndarray:
         """Decode codes, (n_examples, n_hidden), into examples, (n_examples, n_features)."""
@@ -174,7 +188,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if X.shape[1] != self.W_.shape[1]:
             raise ValueError(f"codes have {self.W_.shape[1]} values, got {X.shape[1]}")
         with self._compiled(self._weights()) as functions:
-            return functions.decode(X)
+            return _by_rows(functions.decode, X)
 
     def score(self, X, y=None) -> float:
         """Return minus the mean reconstruction cost of examples, which are not corrupted.
@@ -184,9 +198,9 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         pipeline.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.W_.dtype, reset=False)
+        X = validate_data(self, X, dtype=self.W_.dtype, reset=False, accept_sparse="csr")
         with self._compiled(self._weights()) as functions:
-            return -float(np.mean(functions.costs(X), dtype="float64"))
+            return -float(np.mean(_by_rows(functions.costs, X), dtype="float64"))
 
     def set_weights(self, W, b, b_prime) -> Self:
         """Take weights from elsewhere, as if they had been learned here.
@@ -236,8 +250,9 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return da
 
     def __sklearn_tags__(self):
-        """Tell scikit-learn what is special: float32 stays float32."""
+        """Tell scikit-learn what is special: sparse data are taken, float32 stays float32."""
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -248,15 +263,18 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.W_, self.b_, self.b_prime_
 
-    def _learn(self, X: np.ndarray, afresh: bool, n_epochs: int, shuffle: bool) -> Self:
+    def _learn(self, X, afresh: bool, n_epochs: int, shuffle: bool) -> Self:
         """Go through the data; the estimator changes at the end only, if all goes well."""
         n_epochs = checked_size("n_epochs", n_epochs)
         batch_size = checked_size("batch_size", self.batch_size)
         rate = checked_number("learning_rate", self.learning_rate, 0, np.inf)
         level = checked_level(self.corruption_level, self.corruption)
-        if self.reconstruction_cost == "cross-entropy" and (X.min() < 0 or X.max() > 1):
+        low, high = X.min(), X.max()
+        if self.reconstruction_cost == "cross-entropy" and not (
+            low >= -ROUNDING and high <= 1 + ROUNDING
+        ):
             warnings.warn(
-                f"cross-entropy is for data in [0, 1], but X goes from {X.min():g} to {X.max():g}; "
+                f"cross-entropy is for data in [0, 1], but X goes from {low:g} to {high:g}; "
                 "scale it with sklearn.preprocessing.MinMaxScaler, or take "
                 'reconstruction_cost="squared-error"',
                 stacklevel=3,
@@ -265,23 +283,18 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         rng = check_random_state(self.random_state) if afresh else self._rng
         seed = draw_seed(rng)
         weights = self._initial_weights(rng, X) if afresh else self._weights()
-        costs = []
-        level_and_rate = X.dtype.type(level), X.dtype.type(rate)
         with self._compiled(weights) as functions:
             functions.da.theano_rng.seed(seed)
-            for _ in range(n_epochs):
-                order = rng.permutation(len(X)) if shuffle else np.arange(len(X))
-                c = [
-                    functions.step(X[order[rows]], *level_and_rate)
-                    for rows in gen_batches(len(X), batch_size)
-                ]
-                costs.append(float(mean_cost(c, rate)))
-            self.W_, self.b_, self.b_prime_ = functions.get_weights()
+            ordered = rng.permutation if shuffle else np.arange
+            orders = (ordered(X.shape[0]) for _ in range(n_epochs))
+            costs = functions.train(X, orders, batch_size, level, rate)
+            weights = functions.get_weights()
+        self.W_, self.b_, self.b_prime_ = weights
         self.costs_ = costs if afresh else self.costs_ + costs
         self._rng = rng
         return self
 
-    def _initial_weights(self, rng: np.random.RandomState, X: np.ndarray) -> list[np.ndarray]:
+    def _initial_weights(self, rng: np.random.RandomState, X) -> list[np.ndarray]:
         with _compiling, pytensor.config.change_flags(floatX=X.dtype.name):
             da = dA(rng, RandomStreams(0), n_visible=X.shape[1], n_hidden=self.n_hidden)
         return [param.get_value(borrow=True) for param in da.params]
@@ -316,30 +329,67 @@ class _Functions:
     def get_weights(self) -> list[np.ndarray]:
         return [param.get_value() for param in self.da.params]
 
+    def train(self, X, orders: Iterable[np.ndarray], batch_size: int, level, rate) -> list[float]:
+        """Go through the rows, once in each of the orders; return the mean cost of each pass.
+
+        Raises
+        ------
+        DivergenceError
+            If a cost or the weights do not stay finite, or are of no more use.
+        """
+        costs: list[float] = []
+        first = np.nan
+        level, step_size, still = (X.dtype.type(number) for number in (level, rate, 0))
+        for order in orders:
+            c = []
+            for rows in gen_batches(X.shape[0], batch_size):
+                batch = _dense(X[order[rows]])
+                c.append(self.step(batch, level, step_size))
+            costs.append(float(mean_cost(c, rate)))
+            first = first if len(costs) > 1 else float(c[0])
+            check_growth(first, costs[-1], rate, USELESS)
+        # The cost of a step is that before it: what the last one did tells one that moves nothing.
+        check_finite(zip(("W_", "b_", "b_prime_"), self.get_weights(), strict=True), rate)
+        check_growth(first, mean_cost([self.step(batch, level, still)], rate), rate, USELESS)
+        return costs
+
     @cached_property
     def step(self) -> Function:
         with self._in_floatX():
             level, rate = pt.scalars("corruption_level", "learning_rate")
             cost, updates = self.da.get_cost_updates(level, rate)
-            return pytensor.function([self.da.x, level, rate], cost, updates=updates)
+            inputs = [self.da.x, level, rate]
+            return pytensor.function(inputs, cost, updates=updates, mode=self._mode())
 
     @cached_property
     def encode(self) -> Function:
         with self._in_floatX():
-            return pytensor.function([self.da.x], self.da.get_hidden_values(self.da.x))
+            y = self.da.get_hidden_values(self.da.x)
+            return pytensor.function([self.da.x], y, mode=self._mode())
 
     @cached_property
     def decode(self) -> Function:
         with self._in_floatX():
             y = pt.matrix("y")
-            return pytensor.function([y], self.da.get_reconstructed_input(y))
+            z = self.da.get_reconstructed_input(y)
+            return pytensor.function([y], z, mode=self._mode())
 
     @cached_property
     def costs(self) -> Function:
         with self._in_floatX():
             x = self.da.x
             z = self.da.get_reconstructed_input(self.da.get_hidden_values(x))
-            return pytensor.function([x], self.da.get_reconstruction_costs(x, z))
+            costs = self.da.get_reconstruction_costs(x, z)
+            return pytensor.function([x], costs, mode=self._mode())
+
+    @staticmethod
+    def _mode() -> Mode:
+        """Return the mode for results that do not depend on how many threads there are.
+
+        The last bits of BLAS's products do, and those of a `DenoisingStep`, whose threads each add
+        up a part of a sum.
+        """
+        return own_products_mode().excluding("fuse_denoising_step")
 
     @contextmanager
     def _in_floatX(self) -> Iterator[None]:
@@ -347,9 +397,23 @@ class _Functions:
             yield
 
 
+def _by_rows(function: Function, X) -> np.ndarray:
+    """Return what a function makes of the rows of an array or a sparse matrix."""
+    pieces = (X[rows] for rows in gen_batches(X.shape[0], ROWS_AT_A_TIME))
+    return np.concatenate([function(_dense(piece)) for piece in pieces])
+
+
+def _dense(rows) -> np.ndarray:
+    return rows.toarray() if issparse(rows) else rows
+
+
 _compiling = threading.RLock()  # floatX is the whole process's
 
-_idle: dict[tuple, list[_Functions]] = {}
+MOST_IDLE = 8
+"""Sets of functions that are kept for the next estimator; a noise of one's own has its own."""
+
+_idle: OrderedDict[_Functions, tuple] = OrderedDict()  # the one that was used last at the end
+_lending = threading.Lock()
 
 
 @contextmanager
@@ -358,11 +422,25 @@ def _borrowed(
 ) -> Iterator[_Functions]:
     """Lend out functions with these weights in them, to nobody else at the same time."""
     kind = (weights[0].dtype.name, corruption, reconstruction_cost)
-    idle = _idle.setdefault(kind, [])
-    try:
-        functions = idle.pop()
-    except IndexError:
+    with _lending:
+        functions = next((idle for idle, its_kind in _idle.items() if its_kind == kind), None)
+        if functions is not None:
+            del _idle[functions]
+    if functions is None:
         functions = _Functions(*kind)
     functions.set_weights(weights)
-    yield functions
-    idle.append(functions)  # not after an exception: who knows where it struck
+    try:
+        yield functions
+    except DivergenceError:
+        _take_back(functions, kind)
+        raise
+    _take_back(functions, kind)  # not after other exceptions: who knows where it struck
+
+
+def _take_back(functions: _Functions, kind: tuple) -> None:
+    """Keep functions, without the weights, for who wants them next."""
+    functions.set_weights([np.zeros_like(v, shape=(1,) * v.ndim) for v in functions.get_weights()])
+    with _lending:
+        _idle[functions] = kind
+        while len(_idle) > MOST_IDLE:
+            _idle.popitem(last=False)

@@ -10,7 +10,13 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.random import shared_rng
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.compile.ops.draws import CoinFlips, Draw, NormalNumbers, UniformNumbers
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    Draw,
+    NormalNumbers,
+    UniformNumbers,
+    marked_as_state,
+)
 
 __all__ = ["RandomStreams"]
 
@@ -111,6 +117,7 @@ class RandomStreams:
 
     def _counted(self, op: "Draw", size, *parameters) -> TensorVariable:
         state = self._kept(pytensor.shared(_first_state(self._spawn()), name=op.kind))
+        marked_as_state(state)
         return self._updated(state, op(state, size, *parameters))
 
     def _kept(self, state: SharedVariable) -> SharedVariable:

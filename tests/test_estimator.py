@@ -16,13 +16,17 @@ from deeptutorial.training import DivergenceError
 pytest.importorskip("sklearn", reason="the extra .[sklearn] is not installed")
 
 import joblib
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_limits
 
+import deeptutorial.estimator
 from deeptutorial.estimator import DenoisingAutoencoder
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +73,8 @@ def test_a_pass_in_order_is_the_dAs(images):
         theano_rng = RandomStreams(rng.randint(2**30))
         da = dA(numpy_rng=rng, theano_rng=theano_rng, n_visible=7, n_hidden=5)
         cost, updates = da.get_cost_updates(corruption_level=0.25, learning_rate=0.125)
-        train = pytensor.function([da.x], cost, updates=updates)
+        mode = deeptutorial.estimator._Functions._mode()
+        train = pytensor.function([da.x], cost, updates=updates, mode=mode)
         costs = [float(train(images[i : i + 10])) for i in range(0, 60, 10)]
     estimator = small(corruption_level=0.25, learning_rate=0.125).partial_fit(images)
     np.testing.assert_array_equal(estimator.W_, da.W.get_value())
@@ -152,6 +157,62 @@ def test_weights_come_and_go(images, tmp_path):
     assert other.partial_fit(images).costs_
     with pytest.raises(ValueError, match=r"W must have shape \(n_features, 4\)"):
         small(n_hidden=4).set_weights(*(param.get_value() for param in da.params))
+
+
+@pytest.mark.parametrize("rate", [1e307, 1e300])
+def test_weights_that_only_the_last_step_made_useless_are_an_error(rate, images):
+    """The only step: its own cost is that of weights as they were drawn."""
+    estimator = small(learning_rate=rate, n_epochs=1, batch_size=60)
+    said = r"became too large|cost became|cost grew from .*1e\+30. is too high"
+    with pytest.raises(DivergenceError, match=said):
+        estimator.fit(images)
+    assert not hasattr(estimator, "W_")
+    estimator.set_params(learning_rate=0.1).fit(images)
+    before = estimator.W_.copy()
+    with pytest.raises(DivergenceError, match=said):
+        estimator.set_params(learning_rate=rate).partial_fit(images)
+    np.testing.assert_array_equal(estimator.W_, before)
+
+
+@pytest.mark.parametrize("form", [scipy.sparse.csr_array, scipy.sparse.csc_matrix])
+def test_sparse_data_give_the_bits_of_dense_ones(form, images):
+    X = np.where(images < 0.7, 0, images)
+    dense, sparse = small().fit(X), small().fit(form(X))
+    np.testing.assert_array_equal(sparse.W_, dense.W_)
+    np.testing.assert_array_equal(sparse.transform(form(X)), dense.transform(X))
+    assert sparse.score(form(X)) == dense.score(X)
+    assert sparse.partial_fit(form(X)).costs_ == dense.partial_fit(X).costs_
+
+
+def test_the_number_of_threads_changes_no_bit():
+    X = np.random.default_rng(1).random((90, 70), dtype="float32")  # enough to be divided
+
+    def everything(n_threads):
+        with threadpool_limits(n_threads):
+            da = small(n_hidden=50, learning_rate=0.01).fit(X)
+            code = da.transform(X)
+            return [da.W_, da.b_, da.b_prime_, code, da.inverse_transform(code), da.score(X)]
+
+    for alone, together in zip(everything(1), everything(2), strict=True):
+        np.testing.assert_array_equal(alone, together)
+
+
+def test_a_noise_of_ones_own_keeps_no_function_for_ever(images, monkeypatch):
+    monkeypatch.setattr(deeptutorial.estimator, "MOST_IDLE", 2)
+    fitted = small().fit(images)
+    for _ in range(4):
+        other = small(corruption=lambda input, theano_rng, corruption_level: input)
+        other.set_weights(fitted.W_, fitted.b_, fitted.b_prime_).transform(images)
+    idle = deeptutorial.estimator._idle
+    assert len(idle) == 2
+    assert {functions.get_weights()[0].shape for functions in idle} == {(1, 1)}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_scaler_rounds_is_in_range(dtype):
+    for seed in range(20):
+        X = (1000 + np.random.default_rng(seed).normal(size=(20, 7))).astype(dtype)
+        small(n_epochs=1).fit(MinMaxScaler().fit_transform(X))  # a warning would be an error
 
 
 def test_data_that_do_not_fit_cross_entropy(images):

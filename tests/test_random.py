@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.debug.nanguardmode import NanGuardMode
 from scipy import stats
 
 from deeptutorial import RandomStreams
@@ -11,6 +12,7 @@ from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     NormalNumbers,
+    NoSuchCoinError,
     UniformNumbers,
     flip_coins,
     normal_numbers,
@@ -247,3 +249,32 @@ def test_every_backend_draws_the_same_numbers(mode, shape):
 def test_wrong_inputs_of_coins(arguments, message):
     with pytest.raises(TypeError, match=message):
         CoinFlips()(*arguments)
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+def test_a_coin_of_no_probability_is_an_error(mode):
+    p = pt.scalar("p", dtype="float64")
+    coins = pytensor.function([p], RandomStreams(1).binomial(size=(50,), p=p), mode=mode)
+    assert coins(1.0).all()
+    for wrong in (1 + 1e-6, -1e-6, np.nan, np.inf):
+        with pytest.raises(NoSuchCoinError, match=f"probability {wrong:g}: it must be in"):
+            coins(wrong)
+
+
+def test_NanGuardMode_takes_no_state_for_a_number():
+    streams = RandomStreams(7)
+    x = pt.matrix("x")
+    coins = streams.binomial(size=x.shape, p=0.5, dtype=pytensor.config.floatX)
+    noise = streams.normal(size=x.shape) + streams.uniform(size=x.shape)
+    guard = NanGuardMode(nan_is_error=True, inf_is_error=True, big_is_error=True)
+    guarded, free = (
+        pytensor.function([x], coins * x + noise, mode=mode) for mode in (guard, "FAST_COMPILE")
+    )
+    ones = np.ones((3, 4), dtype=pytensor.config.floatX)
+    draws = [guarded(ones) for _ in range(2)]
+    assert (draws[0] != draws[1]).any()
+    streams.seed(7)
+    np.testing.assert_allclose(free(ones), draws[0], rtol=1e-6)
+    for bad, alarm in ((np.inf, "Inf"), (1e11, "Big value")):
+        with pytest.raises(AssertionError, match=f"{alarm} detected"):
+            guarded(bad * ones)

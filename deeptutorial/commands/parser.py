@@ -146,7 +146,8 @@ class OneLineParser(argparse.ArgumentParser):
             "--resume",
             action="store_true",
             help="go on with a run that was interrupted or killed, from the last checkpoint in the "
-            "output folder; it ends with the same bits (take the same options)",
+            "output folder; it ends with the same bits (take the same options, or more epochs with "
+            "--training-epochs)",
         )
         self.add_argument(
             "--checkpoint-every",

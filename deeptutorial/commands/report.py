@@ -3,12 +3,12 @@
 import os
 
 import numpy as np
+import pytensor
 
-from deeptutorial.commands.inputs import load
 from deeptutorial.commands.shown import check_range
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import DatasetError, label_values, load_data
-from deeptutorial.models import SdA, dA
+from deeptutorial.models import SdA, dA, load_model, read_model
 from deeptutorial.models.corruption import as_noise
 from deeptutorial.report import Trained, write_dA_report, write_SdA_report
 from deeptutorial.report.da_report import USUAL_LEVEL
@@ -49,7 +49,9 @@ def report(
     **reading,
 ) -> None:
     """Write a page about models, and print where it is."""
-    loaded = [load(path) for path in models]
+    # All in one precision: what a float32 holds is the same number in float64.
+    pytensor.config.floatX = max(read_model(path)[0]["floatX"] for path in models)
+    loaded = [load_model(path) for path in models]
     stacks = [model for model in loaded if isinstance(model, SdA)]
     scaling = loaded[0].data.scaling
     for path, model in zip(models, loaded, strict=True):

@@ -9,18 +9,21 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
+from pytensor.tensor.random.utils import RandomStream
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.datasets import PART_NAMES, label_values
 
 __all__ = [
     "checked_datasets",
+    "checked_input",
     "checked_levels",
     "checked_number",
     "checked_rng",
     "checked_rows",
     "checked_size",
     "checked_sizes",
+    "checked_streams",
     "checked_variable",
 ]
 
@@ -34,6 +37,16 @@ def checked_rng(
             f"{name} must be a numpy.random.RandomState or a numpy.random.Generator, got {rng!r}"
         )
     return rng
+
+
+def checked_streams(theano_rng):
+    """Return symbolic random streams themselves if they draw as ours, or say that they do not."""
+    if isinstance(theano_rng, RandomStream) or not hasattr(theano_rng, "binomial"):
+        raise TypeError(
+            "theano_rng must be a deeptutorial.RandomStreams, made as RandomStreams(123), "
+            f"got {theano_rng!r}"
+        )
+    return theano_rng
 
 
 def checked_size(name: str, size: int) -> int:
@@ -60,6 +73,8 @@ def checked_number(name: str, number, low: float, high: float) -> float | Tensor
         if getattr(number, "ndim", None) != 0:
             raise TypeError(f"{name} must be a number or a symbolic scalar, got {number.type}")
         return pt.cast(number, pytensor.config.floatX)
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number[()]
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{name} must be a number or a symbolic scalar, got {number!r}")
     # The type of `Real` does not tell that one can be larger than a float.
@@ -108,6 +123,18 @@ def checked_variable(name: str, variable, shape: tuple[int | None, ...]) -> Tens
         described = ", ".join("any" if side is None else str(side) for side in shape)
         raise ValueError(f"{name} must have shape ({described}), got {tuple(known)}")
     return variable
+
+
+def checked_input(name: str, input, n_columns: int) -> TensorVariable:
+    """Return a matrix of so many columns itself if floatX can hold what is calculated from it."""
+    checked_variable(name, input, (None, n_columns))
+    floatX = pytensor.config.floatX
+    if pytensor.scalar.upcast(input.dtype, floatX) != floatX:
+        raise TypeError(
+            f"{name} holds {input.dtype}, and floatX is {floatX}: make it by "
+            f"pytensor.tensor.matrix(), or cast it by pytensor.tensor.cast(x, {floatX!r})"
+        )
+    return input
 
 
 def checked_datasets(datasets: Sequence[tuple], n_ins: int, n_outs: int) -> Sequence[tuple]:

@@ -43,9 +43,11 @@ def salt_and_pepper(
     input: TensorVariable, theano_rng: RandomStreams, corruption_level: Level
 ) -> TensorVariable:
     """Set each entry, with probability `corruption_level`, to 0 or 1, as a fair coin falls."""
-    hit = theano_rng.binomial(size=input.shape, n=1, p=corruption_level, dtype="bool")
-    salt = theano_rng.binomial(size=input.shape, n=1, p=0.5, dtype=pytensor.config.floatX)
-    return pt.switch(hit, salt, input)
+    floatX = pytensor.config.floatX
+    hit = theano_rng.binomial(size=input.shape, n=1, p=corruption_level, dtype=floatX)
+    salt = theano_rng.binomial(size=input.shape, n=1, p=0.5, dtype=floatX)
+    # A hit is 1, or NaN where JAX was given what is no level, and makes NaN of the salt.
+    return pt.switch(pt.neq(hit, 0), hit * salt, input)
 
 
 def gaussian(

@@ -12,7 +12,14 @@ from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.datasets.description import Description
-from deeptutorial.models.checks import checked_number, checked_rng, checked_size, checked_variable
+from deeptutorial.models.checks import (
+    checked_input,
+    checked_number,
+    checked_rng,
+    checked_size,
+    checked_streams,
+    checked_variable,
+)
 from deeptutorial.models.corruption import (
     Corruption,
     as_noise,
@@ -148,9 +155,7 @@ class dA:
         # The order of the draws is the tutorial's: first the seed, then the weights.
         if theano_rng is None:
             theano_rng = RandomStreams(draw_seed(numpy_rng))
-        elif not hasattr(theano_rng, "binomial"):
-            raise TypeError(f"theano_rng must be a RandomStreams, got {theano_rng!r}")
-        self.theano_rng = theano_rng
+        self.theano_rng = checked_streams(theano_rng)
 
         if W is None:
             bound = 4 * np.sqrt(6.0 / (n_hidden + n_visible))
@@ -166,7 +171,7 @@ class dA:
         self.W_prime = self.W.T
 
         self.x = pt.matrix("input") if input is None else input
-        checked_variable("input", self.x, (None, n_visible))
+        checked_input("input", self.x, n_visible)
 
         self.params = [self.W, self.b, self.b_prime]
 
@@ -181,7 +186,9 @@ class dA:
         corruption_level : float or symbolic scalar
             For masking and for salt-and-pepper noise the probability of each entry to be hit, in
             [0, 1]; what is not hit is untouched. For Gaussian noise its standard deviation. A plain
-            0 returns `input` itself, and no random number is drawn.
+            0 returns `input` itself, and no random number is drawn. A symbolic one that turns out
+            to be no probability is an error of the compiled function (`NoSuchCoinError`, a
+            ValueError); JAX cannot raise it, and makes a cost of NaN.
 
         Returns
         -------
@@ -245,8 +252,9 @@ class dA:
 
         # W stands in the encoder and, transposed, in the decoder: its gradient has both parts.
         gparams = pt.grad(cost, self.params)
+        # Cast for parameters that are not in floatX: a pickle keeps the precision it was made in.
         updates = [
-            (param, param - learning_rate * gparam)
+            (param, pt.cast(param - learning_rate * gparam, param.dtype))
             for param, gparam in zip(self.params, gparams, strict=True)
         ]
         return cost, updates + _random_updates(cost)
@@ -260,8 +268,10 @@ class dA:
         Raises
         ------
         TypeError, ValueError
-            If a parameter is computed from something else, or not finite; or if `corruption` is a
-            function, which a file cannot hold (set it to a name first).
+            If a parameter is computed from something else, or not finite; if `corruption` is a
+            function, which a file cannot hold (set it to a name first); or if a subclass has
+            parameters that it does not add to `named_params`, or arguments that it does not add to
+            `hyperparameters`.
         OSError
             If the file cannot be written; what was there before is still there.
         """

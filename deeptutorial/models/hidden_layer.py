@@ -6,7 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import checked_rng, checked_size, checked_variable
+from deeptutorial.models.checks import checked_input, checked_rng, checked_size, checked_variable
 from deeptutorial.models.parameters import draw_weights, shared_in_floatX
 
 __all__ = ["HiddenLayer"]
@@ -64,7 +64,7 @@ class HiddenLayer:
         n_in, n_out = checked_size("n_in", n_in), checked_size("n_out", n_out)
         if activation is not None and not callable(activation):
             raise TypeError(f"activation must be callable or None, got {activation!r}")
-        self.input = checked_variable("input", input, (None, n_in))
+        self.input = checked_input("input", input, n_in)
 
         if W is None:
             bound = np.sqrt(6.0 / (n_in + n_out))

@@ -27,7 +27,8 @@ def load_model(path: str | os.PathLike) -> dA | SdA:
     name = read_model(path)[0]["model"]
     if name not in kinds:
         raise ModelFileError(
-            f"{path}: holds a model of the kind {name!r:.60}, which is not known here; a later "
-            "version of deeptutorial wrote it: update deeptutorial"
+            f"{path}: holds a model of the kind {name!r:.60}, which is not known here: load one of "
+            "a class of your own by the load() of that class; if a later version of deeptutorial "
+            "wrote it, update deeptutorial"
         )
     return kinds[name].load(path)

@@ -6,7 +6,8 @@ import pytensor.tensor as pt
 from pytensor.tensor.special import log_softmax, softmax
 from pytensor.tensor.variable import TensorVariable
 
-from deeptutorial.models.checks import checked_size, checked_variable
+from deeptutorial.compile.ops.checked_labels import CheckedLabels
+from deeptutorial.models.checks import checked_input, checked_size, checked_variable
 from deeptutorial.models.parameters import shared_in_floatX
 
 __all__ = ["LogisticRegression"]
@@ -56,7 +57,7 @@ class LogisticRegression:
         b: TensorVariable | None = None,
     ):
         n_in, n_out = checked_size("n_in", n_in), checked_size("n_out", n_out)
-        self.input = checked_variable("input", input, (None, n_in))
+        self.input = checked_input("input", input, n_in)
 
         if W is None:
             W = shared_in_floatX(np.zeros((n_in, n_out)), name="W")
@@ -65,6 +66,7 @@ class LogisticRegression:
         self.W = checked_variable("W", W, (n_in, n_out))
         self.b = checked_variable("b", b, (n_out,))
 
+        self._n_classes = n_out
         self._scores = pt.dot(self.input, self.W) + self.b
         self.p_y_given_x = softmax(self._scores, axis=1)
         self.y_pred = pt.argmax(self.p_y_given_x, axis=1)
@@ -85,8 +87,10 @@ class LogisticRegression:
         Returns
         -------
         symbolic scalar
+            A compiled function raises `NoSuchClassError`, an IndexError, for a label outside the
+            classes; JAX cannot raise it, and makes a cost of NaN.
         """
-        y = _checked_labels(y)
+        y = self._checked_labels(y)
         # The logarithm of a softmax that has underflowed would be minus infinity; this one never
         # leaves the logarithmic scale.
         log_p_y_given_x = log_softmax(self._scores, axis=1)
@@ -103,13 +107,14 @@ class LogisticRegression:
         Returns
         -------
         symbolic scalar
+            A label outside the classes is an error as for `negative_log_likelihood`; on JAX the
+            example counts as one that is classified wrongly.
         """
-        wrong = pt.neq(self.y_pred, _checked_labels(y))
+        wrong = pt.neq(self.y_pred, self._checked_labels(y))
         return pt.mean(pt.cast(wrong, pytensor.config.floatX))
 
-
-def _checked_labels(y: TensorVariable) -> TensorVariable:
-    checked_variable("y", y, (None,))
-    if not y.dtype.startswith(("int", "uint")):
-        raise TypeError(f"y must hold integers, got {y.type}; cast it to int32")
-    return y
+    def _checked_labels(self, y: TensorVariable) -> TensorVariable:
+        checked_variable("y", y, (None,))
+        if not y.dtype.startswith(("int", "uint")):
+            raise TypeError(f"y must hold integers, got {y.type}; cast it to int32")
+        return CheckedLabels(self._n_classes)(y)

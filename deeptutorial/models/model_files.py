@@ -8,8 +8,13 @@ A class that can be kept has
 - ``param_shapes(**hyperparameters)``: the name and shape of each array, the first one's rows being
   the size of an example;
 - ``named_params()``: the shared variables under the same names.
+
+A subclass adds what it has besides: its arguments to ``hyperparameters``, its parameters to what
+``named_params()`` returns, and, if it likes, to ``param_shapes()``. What would be lost without a
+word is refused when it is saved.
 """
 
+import inspect
 import math
 import os
 from typing import Any
@@ -20,6 +25,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.archives import ArchiveError, read_archive, write_archive
 from deeptutorial.datasets.description import Description
+from deeptutorial.models.unnamed import check_that_all_is_named, is_plain
 
 __all__ = ["ModelFileError", "build_model", "read_model", "write_model"]
 
@@ -43,14 +49,15 @@ def write_model(model, path: str | os.PathLike) -> None:
     ------
     TypeError
         If a parameter is computed from something else, or a hyperparameter is none of numbers,
-        texts and lists of them.
+        texts and lists of them; or if a subclass has a parameter or an argument that it does not
+        name.
     ValueError
-        If a parameter is not finite.
+        If a parameter is not finite, or has not the shape that the hyperparameters tell.
     OSError
         If the file cannot be written; what was there before is still there.
     """
-    kind = type(model).__name__
-    arrays = {}
+    kind = _kind(type(model))
+    arrays: dict[str, np.ndarray] = {}
     for name, param in model.named_params().items():
         if not isinstance(param, SharedVariable):
             raise TypeError(f"{name} is computed, {param}, and has no value that could be saved")
@@ -59,8 +66,10 @@ def write_model(model, path: str | os.PathLike) -> None:
             raise ValueError(f"{name} holds NaN or infinity; such a {kind} is not worth saving")
     hyperparameters = {name: getattr(model, name) for name in model.hyperparameters}
     for name, value in hyperparameters.items():
-        if not _is_plain(value):
+        if not is_plain(value):
             raise TypeError(f"{name} is {value!r}, which a file cannot hold")
+    check_that_all_is_named(model, kind)
+    _check_shapes(model, hyperparameters, arrays)
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -120,9 +129,9 @@ def build_model(kind: Any, path: str | os.PathLike):
         If it cannot be read.
     """
     header, arrays = read_model(path)
-    if header["model"] != kind.__name__:
+    if header["model"] != _kind(kind):
         raise ModelFileError(
-            f"{path}: holds a model of the kind {header['model']!r:.60}, not {kind.__name__!r}"
+            f"{path}: holds a model of the kind {header['model']!r:.60}, not {_kind(kind)!r}"
         )
     hyperparameters = header["hyperparameters"]
     unknown = sorted(set(hyperparameters) - set(kind.hyperparameters))
@@ -133,15 +142,10 @@ def build_model(kind: Any, path: str | os.PathLike):
         )
     floatX = pytensor.config.floatX
     try:
-        shapes = kind.param_shapes(**hyperparameters)
-        if set(arrays) != set(shapes):
-            amiss = sorted(set(arrays) ^ set(shapes))[0]
-            raise ValueError(f"array {amiss!r:.60} {'unknown' if amiss in arrays else 'missing'}")
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+        _check_shapes(kind, hyperparameters, arrays)
         # Only now is it known that the sizes are those of arrays that are there.
-        model = kind(numpy_rng=np.random.RandomState(0), **hyperparameters)
+        model = _made_again(kind, hyperparameters)
+        _check_parameters(model, arrays)
         model.image_shape = _checked_image_shape(header.get("image_shape"), arrays)
         model.data = Description.from_plain(header.get("data"), len(next(iter(arrays.values()))))
     except (TypeError, ValueError) as error:
@@ -153,6 +157,50 @@ def build_model(kind: Any, path: str | os.PathLike):
             raise ModelFileError(f"{path}: {name} does not fit {floatX}; set floatX to float64")
         param.set_value(value, borrow=True)
     return model
+
+
+def _kind(cls: type) -> str:
+    """Return a class's name in a file, with its module where a base of it has the same one."""
+    namesake = any(base.__name__ == cls.__name__ for base in cls.__mro__[1:])
+    return f"{cls.__module__}.{cls.__name__}" if namesake else cls.__name__
+
+
+def _made_again(kind: Any, hyperparameters: dict):
+    """Construct a model; what its constructor does not take is made an attribute of it."""
+    taken = inspect.signature(kind).parameters
+    takes_all = any(argument.kind is argument.VAR_KEYWORD for argument in taken.values())
+    given = {"numpy_rng": np.random.RandomState(0), **hyperparameters}
+    model = kind(**{name: value for name, value in given.items() if takes_all or name in taken})
+    for name, value in hyperparameters.items():
+        if not takes_all and name not in taken:
+            setattr(model, name, value)
+    return model
+
+
+def _check_shapes(kind: Any, hyperparameters: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse arrays that have not the shapes which the hyperparameters tell."""
+    for name, shape in kind.param_shapes(**hyperparameters).items():
+        if name not in arrays or arrays[name].shape != shape:
+            _check_names(arrays, kind.param_shapes(**hyperparameters))
+            raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+
+
+def _check_parameters(model, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse arrays that are not all parameters of a model, or not all of them."""
+    params = model.named_params()
+    _check_names(arrays, params)
+    for name, param in params.items():
+        if not isinstance(param, SharedVariable):
+            raise TypeError(f"{name} is computed, {param}, and has no value that could be set")
+        shape = param.get_value(borrow=True).shape
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+
+
+def _check_names(arrays: dict[str, np.ndarray], wanted: dict) -> None:
+    if set(arrays) != set(wanted):
+        amiss = sorted(set(arrays) ^ set(wanted))[0]
+        raise ValueError(f"array {amiss!r:.60} {'unknown' if amiss in arrays else 'missing'}")
 
 
 def _checked_image_shape(image_shape, arrays: dict[str, np.ndarray]) -> tuple[int, ...] | None:
@@ -170,9 +218,3 @@ def _checked_image_shape(image_shape, arrays: dict[str, np.ndarray]) -> tuple[in
             f"got {image_shape!r:.60}"
         )
     return tuple(int(side) for side in sides)
-
-
-def _is_plain(value) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float)

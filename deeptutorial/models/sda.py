@@ -18,6 +18,7 @@ from deeptutorial.models.checks import (
     checked_rng,
     checked_size,
     checked_sizes,
+    checked_streams,
 )
 from deeptutorial.models.corruption import (
     Corruption,
@@ -153,7 +154,7 @@ class SdA:
         # The order of the draws is the tutorial's: first the seed, then the weights from below.
         if theano_rng is None:
             theano_rng = RandomStreams(draw_seed(numpy_rng))
-        self.theano_rng = theano_rng
+        self.theano_rng = checked_streams(theano_rng)
 
         self.x = pt.matrix("x")
         self.y = pt.ivector("y")

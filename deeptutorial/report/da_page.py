@@ -76,7 +76,7 @@ def dA_page(
         if is_image(image_shape)
         else "",
     ]
-    n_hidden = str(models[0]["n_hidden"])
+    n_hidden = ", ".join(dict.fromkeys(str(model["n_hidden"]) for model in models))
     return page("Denoising autoencoder", n_hidden, filter(None, sections), figures)
 
 
@@ -90,10 +90,10 @@ def _at_a_glance(models: list[dict], names: list[str], n_examples: int, effect: 
             ("", *names),
             [
                 ("cost, last epoch", *(_cost(model["costs"][-1:]) for model in models)),
-                ("cost, test set", *(f"{model['test_cost']['clean']:.2f}" for model in models)),
+                ("cost, test set", *(_cost([model["test_cost"]["clean"]]) for model in models)),
                 (
                     "the same, corrupted",
-                    *(f"{model['test_cost']['corrupted']:.2f}" for model in models),
+                    *(_cost([model["test_cost"]["corrupted"]]) for model in models),
                 ),
                 ("dead units", *(model["hidden_units"]["dead"] for model in models)),
                 ("saturated units", *(model["hidden_units"]["saturated"] for model in models)),
@@ -119,25 +119,25 @@ def _learning_curve(models: list[dict], names: list[str]) -> str:
 
 
 def _filters(models: list[dict], seen: Sequence[Seen], image_shape: tuple[int, ...]) -> str:
-    n_units = models[0]["n_hidden"]
+    sizes = [model["n_hidden"] for model in models]
     if not is_image(image_shape):
         return section(
             "Heaviest inputs",
-            f"{listens_to(n_units)} The first units, in their order:",
+            f"{listens_to(max(sizes))} The first units, in their order:",
             *(
-                figure(weights_html(one.W, range(n_units), one.columns), one.name, place)
-                for place, one in enumerate(seen)
+                figure(weights_html(one.W, range(n), one.columns), one.name, place)
+                for place, (n, one) in enumerate(zip(sizes, seen, strict=True))
             ),
         )
+    shown = ", ".join(dict.fromkeys(f"{min(n, AT_MOST_FILTERS)} of {n}" for n in sizes))
     return section(
         "Filters",
-        f"What each hidden unit looks for: its weights, one tile a unit "
-        f"({min(n_units, AT_MOST_FILTERS)} of {n_units}), each stretched from black to white by "
-        "itself. Biases are left out.",
+        f"What each hidden unit looks for: its weights, one tile a unit ({shown}), each stretched "
+        "from black to white by itself. Biases are left out.",
         side_by_side(
             *(
-                figure(filters_html(one.W, range(n_units), image_shape), one.name, place)
-                for place, one in enumerate(seen)
+                figure(filters_html(one.W, range(n), image_shape), one.name, place)
+                for place, (n, one) in enumerate(zip(sizes, seen, strict=True))
             )
         ),
     )
@@ -200,6 +200,8 @@ def _cost_by_class(models: list[dict], names: list[str], effect: str) -> str:
         }
         for kind in ("clean", "corrupted")
     }
+    if any(None in costs for of_models in by_name.values() for costs in of_models.values()):
+        return ""  # of what has become infinite there is no picture
     return section(
         "Cost by class",
         f"Bars: from corrupted images ({effect}). Lines across them: from the whole "
@@ -220,7 +222,7 @@ def _activations(models: list[dict], names: list[str]) -> str:
                 figure(
                     histogram(model["hidden_units"]["histogram"], place, "output", "share, %"),
                     f"{name}: {model['hidden_units']['dead']} dead, "
-                    f"{model['hidden_units']['saturated']} saturated of {models[0]['n_hidden']}",
+                    f"{model['hidden_units']['saturated']} saturated of {model['n_hidden']}",
                     place,
                 )
                 for place, (name, model) in enumerate(zip(names, models, strict=True))
@@ -246,8 +248,11 @@ def _from_one_to_another(
     )
 
 
-def _cost(costs: Sequence[float]) -> str:
-    return f"{costs[0]:.2f}" if costs else "–"
+def _cost(costs: Sequence[float | None]) -> str:
+    """Write the first of some costs; JSON has None for an infinite one."""
+    if not costs:
+        return "–"
+    return "infinite" if costs[0] is None else f"{costs[0]:.2f}"
 
 
 def _strips(

@@ -3,6 +3,8 @@
 from deeptutorial.training.early_stopping import EarlyStopping
 from deeptutorial.training.epochs import (
     DivergenceError,
+    check_finite,
+    check_growth,
     mean_cost,
     minibatches,
     print_line,
@@ -19,6 +21,8 @@ __all__ = [
     "RunFolderError",
     "Stage",
     "TerminatedError",
+    "check_finite",
+    "check_growth",
     "mean_cost",
     "minibatches",
     "print_line",

@@ -1,17 +1,24 @@
 """What an epoch is made of: minibatches, their progress, and the mean of their costs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from deeptutorial.training.interrupts import interrupts_held
 
-__all__ = ["DivergenceError", "mean_cost", "minibatches", "print_line"]
+__all__ = [
+    "DivergenceError",
+    "check_finite",
+    "check_growth",
+    "mean_cost",
+    "minibatches",
+    "print_line",
+]
 
 
 class DivergenceError(ArithmeticError):
-    """The cost is no longer a finite number."""
+    """The cost, or a parameter, is no longer finite."""
 
 
 def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[int]:
@@ -69,3 +76,36 @@ def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
             f"of {learning_rate:g} is too high; try {learning_rate / 10:g}"
         )
     return mean
+
+
+def check_finite(parameters: Iterable[tuple[str, np.ndarray]], learning_rate: float) -> None:
+    """Look whether the last step has made parameters useless, which no later step's cost tells.
+
+    Raises
+    ------
+    DivergenceError
+        If one has NaN or infinity in it, or what becomes infinite in a product.
+    """
+    for name, value in parameters:
+        with np.errstate(all="ignore"):
+            square = np.vdot(value, value)
+        if not np.isfinite(square):
+            raise DivergenceError(
+                f"{name} became too large to calculate with: the learning rate of "
+                f"{learning_rate:g} is too high; try {learning_rate / 10:g}"
+            )
+
+
+def check_growth(first_cost: float, cost: float, learning_rate: float, factor: float) -> None:
+    """Look whether a cost has grown to many times that of the first minibatch.
+
+    Raises
+    ------
+    DivergenceError
+        If it is more than `factor` times as high.
+    """
+    if cost > factor * first_cost > 0:
+        raise DivergenceError(
+            f"the cost grew from {first_cost:g} to {cost:g}: the learning rate of "
+            f"{learning_rate:g} is too high; try {learning_rate / 10:g}"
+        )

@@ -27,6 +27,9 @@ from deeptutorial.training.writer import CheckpointWriter
 
 __all__ = ["Run"]
 
+GROWING = "training_epochs"
+"""The setting that a resumed run may have more of."""
+
 
 class Run:
     """A run in a folder: it writes checkpoints there, and goes on from them.
@@ -54,7 +57,8 @@ class Run:
         compared.
     **settings
         All else that makes this run another one than others: a checkpoint of other settings is
-        refused.
+        refused. Only of `training_epochs` there may be more than there were, and the run ends with
+        the bits of one that had as many from the beginning.
 
     Attributes
     ----------
@@ -115,6 +119,7 @@ class Run:
         self._writer = CheckpointWriter(self._checkpoints, self._packed, checkpoint_every)
         self._surroundings: dict = {}
         self._state: dict[str, object] = {}  # what checkpoints hold, by the names in them
+        self._epochs_before: int | None = None  # of a run that goes on to more
         self._header, self._arrays = self._resumed() if resume else (None, {})
 
     def stage(
@@ -123,6 +128,7 @@ class Run:
         model,
         train,
         learning_rate: float | SharedVariable,
+        independent: bool = False,
         **state: object,
     ) -> Stage:
         """Begin a stage, or go on with it; the stages before are over.
@@ -135,6 +141,9 @@ class Run:
         train : compiled function
             What it changes is kept in checkpoints.
         learning_rate : float, or a shared variable, which is kept too
+        independent : bool
+            That no other stage changes what this one does. It can then be gone on with though
+            others have begun since, where a run is resumed with more `training_epochs`.
         **state : list, dict, shared variable or other object with attributes
             What else changes in this stage, and is kept. What a checkpoint has of it is put in
             place at once.
@@ -143,8 +152,12 @@ class Run:
         position, left = self._found(number, name)
         if number == 0:
             self._surroundings = self._where_it_began(train)
+        ran_out = left is None and position.epoch == self._epochs_before
+        if ran_out and independent:
+            left = np.zeros(0)
         threads = self._surroundings["threads"]
         stage = Stage(model, learning_rate, self._writer, position, left, threads)
+        stage.is_closed = ran_out and not independent
         for i, variable in enumerate(changed_by(train)):
             self._keep(f"{number} {name}.{i}", variable)
         state = {"learning_rate": learning_rate, "costs": stage.costs, **state}
@@ -246,7 +259,9 @@ class Run:
             check_header(header, arrays)
             for name, value in self._comparable.items():
                 found = header["settings"].get(name)
-                if found != value:
+                if name == GROWING and type(found) is type(value) is int:
+                    self._compare_epochs(found, value)
+                elif found != value:
                     raise RunFolderError(
                         f"{self._folder} holds a run with {name} = {found}, not {value}: resume it "
                         "with the same arguments, or choose another `output_folder`"
@@ -257,6 +272,20 @@ class Run:
                     "choose another `output_folder`"
                 )
         return header, arrays
+
+    def _compare_epochs(self, found: int, wanted: int):
+        """Take note of more epochs than there were to be, and refuse fewer."""
+        if wanted < found:
+            raise RunFolderError(
+                f"{self._folder} holds a run of {found} epochs, which cannot end after {wanted}: "
+                f"resume it with {found} or more, or choose another `output_folder`"
+            )
+        if wanted > found:
+            self._epochs_before = found
+            print(
+                f"{self._folder} holds a run of {found} epochs; going on to {wanted}",
+                file=sys.stderr,
+            )
 
     @contextmanager
     def _refusing_misfits(self) -> Iterator[None]:

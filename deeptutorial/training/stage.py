@@ -10,7 +10,13 @@ import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
-from deeptutorial.training.epochs import DivergenceError, mean_cost, minibatches
+from deeptutorial.training.epochs import (
+    DivergenceError,
+    check_finite,
+    check_growth,
+    mean_cost,
+    minibatches,
+)
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
 from deeptutorial.training.writer import CheckpointWriter
@@ -31,6 +37,9 @@ class Stage:
         Mean cost of each epoch that is over, those of an earlier run too.
     seconds : float
         How long it took so far, in an earlier run too.
+    is_closed : bool
+        That it went through all of its epochs, and cannot go through more: what it trained was
+        trained on by others.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class Stage:
         self._at = found
         self._threads = threads
         self._is_over = left is None
+        self.is_closed = False
         self._c = [] if left is None else _as_they_were(left)
         self._label = 0
         self._started: float | None = None
@@ -76,8 +86,19 @@ class Stage:
         costs : list
             To be filled with those of its minibatches, in their order. In it is what an interrupted
             run left, and otherwise nothing.
+
+        Raises
+        ------
+        ValueError
+            If there are more epochs than an earlier run was to go through, and a later stage has
+            gone on from there.
         """
         if self._is_over:
+            if self.is_closed and n_epochs > self._at.epoch:
+                raise ValueError(
+                    f"the stage {self._at.name!r} was over after {self._at.epoch} epochs, and "
+                    f"others went on from there: it cannot have {n_epochs}"
+                )
             return
         self._started = time.monotonic()
         try:
@@ -117,13 +138,13 @@ class Stage:
         self.check()
 
     def check(self) -> float:
-        """Look for divergence, in the costs of the epoch so far; return their mean in float64.
+        """Look for divergence; return the mean of the epoch's costs so far, in float64.
 
         Raises
         ------
         DivergenceError
             If the mean is not finite, or many times the cost of the very first minibatch, which
-            met untrained parameters.
+            met untrained parameters; or if the last step has made parameters too large.
         """
         if not self._c:
             return math.nan
@@ -133,11 +154,8 @@ class Stage:
             mean = mean_cost(self._c, rate)
             if self._at.first_cost is None:
                 self._at.first_cost = float(self._c[0])
-            if mean > EXPLOSION * self._at.first_cost > 0:
-                raise DivergenceError(
-                    f"the cost grew from {self._at.first_cost:g} to {mean:g}: the learning rate of "
-                    f"{rate:g} is too high; try {rate / 10:g}"
-                )
+            check_growth(self._at.first_cost, mean, rate, EXPLOSION)
+            check_finite(self._parameters(), rate)
         except DivergenceError as error:
             raise DivergenceError(f"{error}{self._writer.last_good()}") from None
         return mean
@@ -163,6 +181,11 @@ class Stage:
             return f"the {what} so far are in {path}"
 
         self._save_so_far = save_so_far
+
+    def _parameters(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the values of the model's parameters, with names for people."""
+        for param in getattr(self.model, "params", []):
+            yield param.name or "a parameter", param.get_value(borrow=True)
 
     def position(self) -> dict:
         """Return how far it has come, as JSON can hold it."""

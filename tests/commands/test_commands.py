@@ -281,6 +281,17 @@ def test_report(model, data_set, stack, capsys):
     assert json.loads(Path("stack", "report.json").read_text())["kind"] == "SdA"
 
 
+def test_report_of_models_of_two_sizes_and_precisions(model, data_set, tmp_path):
+    with pytensor.config.change_flags(floatX="float64"):
+        other = dA(np.random.RandomState(1), n_visible=30, n_hidden=3)
+        other.save(tmp_path / "other.npz")
+    levels = ("--corruption-level", 0, "--corruption-level", 0.4)
+    for models in (("da.npz", "other.npz"), ("other.npz", "da.npz")):
+        run("report", *models, *levels, "--dataset", "data.npz")
+        figures = json.loads(Path("report", "report.json").read_text())
+        assert sorted(model["n_hidden"] for model in figures["models"]) == [3, 7]
+
+
 def test_report_of_a_large_deviation(data_set, tmp_path, capsys):
     """Only where the level is one: of masking there is no more than everything."""
     for kind in ("gaussian", "masking"):

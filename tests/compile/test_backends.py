@@ -14,7 +14,7 @@ import pytest
 
 import dA as script
 import deeptutorial
-from deeptutorial import BackendError, RandomStreams, SdA, dA
+from deeptutorial import BackendError, LogisticRegression, RandomStreams, SdA, dA
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.compile import BACKENDS
 from deeptutorial.training import mean_cost
@@ -384,3 +384,52 @@ def test_no_gpu():
         pytest.skip("there is one")
     with pytest.raises(BackendError, match=r"CUDA.*pip install 'jax\[cuda"):
         deeptutorial.use("jax", "cuda")
+
+
+@pytest.mark.parametrize("corruption", ["masking", "salt-and-pepper"])
+@pytest.mark.parametrize("backend", ["numba", *OTHERS])
+def test_a_symbolic_level_that_is_no_probability_is_not_taken_for_one(backend, corruption):
+    with using(backend):
+        rng = np.random.RandomState(1)
+        da = dA(rng, RandomStreams(5), n_visible=36, n_hidden=20, corruption=corruption)
+        level = pt.scalar("level")
+        cost, updates = da.get_cost_updates(level, 0.1)
+        step = pytensor.function([da.x, level], cost, updates=updates)
+        rows = images(BATCH_SIZE)[0].astype("float32")
+        assert all(np.isfinite(float(step(rows, good))) for good in (0, 0.3, 1))
+        before = values(da.params)
+        for level in (1.01, -0.01, np.nan):
+            if backend == "jax":  # which cannot raise an error from within
+                assert np.isnan(float(step(rows, level)))
+                continue
+            with pytest.raises(
+                ValueError, match=r"coin cannot fall with probability .* in \[0, 1\]"
+            ):
+                step(rows, level)
+            for value, kept in zip(values(da.params), before, strict=True):
+                np.testing.assert_array_equal(value, kept)
+
+
+@pytest.mark.parametrize("backend", ["numba", *OTHERS])
+def test_a_label_outside_the_classes_is_no_number_of_another_class(backend):
+    with using(backend):
+        x, y = pt.matrix("x"), pt.ivector("y")
+        model = LogisticRegression(x, 36, 5)
+        cost = model.negative_log_likelihood(y)
+        updates = [
+            (p, p - 0.1 * g) for p, g in zip(model.params, pt.grad(cost, model.params), strict=True)
+        ]
+        step = pytensor.function([x, y], cost, updates=updates)
+        rows, labels = images(BATCH_SIZE)
+        rows, labels = rows.astype("float32"), labels.astype("int32")
+        assert float(step(rows, labels)) == pytest.approx(np.log(5))
+        before = values(model.params)
+        for wrong in (5, -1, 1000):
+            labels[3] = wrong
+            if backend == "jax":  # which cannot raise an error from within
+                assert np.isnan(float(step(rows, labels)))
+                continue
+            with pytest.raises(IndexError, match=f"there is no class {wrong}: .* 0 to 4"):
+                step(rows, labels)
+            for value, kept in zip(values(model.params), before, strict=True):
+                np.testing.assert_array_equal(value, kept)

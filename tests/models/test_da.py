@@ -1,10 +1,14 @@
 """The dA against NumPy: its weights, its cost, its gradients, its noise, its manners."""
 
+import pickle
+import warnings
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.utils import RandomStream
 
 from deeptutorial import RandomStreams, dA
 
@@ -271,6 +275,55 @@ def test_symbolic_level_and_rate(floatX):
     np.testing.assert_allclose(everything_masked, numpy_cost(x, 0 * x, *before), rtol=1e-12)
     for got, unchanged in zip(values(da), before, strict=True):
         np.testing.assert_array_equal(got, unchanged)
+
+
+def test_pytensors_own_stream_is_refused_with_what_would_do():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTensor is about to give it up
+        stream = RandomStream(1)
+    with pytest.raises(TypeError, match=r"deeptutorial\.RandomStreams, made as RandomStreams"):
+        dA(np.random.RandomState(0), stream, n_visible=7, n_hidden=5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32"])
+def test_an_input_too_wide_for_floatX_is_refused_with_what_would_do(dtype, in_float32):
+    with pytest.raises(TypeError, match=rf"input holds {dtype}, .* float32: .*cast\(x, 'float32'"):
+        dA(np.random.RandomState(0), input=pt.matrix(dtype=dtype), n_visible=7, n_hidden=5)
+    narrow = dA(np.random.RandomState(0), input=pt.matrix(dtype="uint8"), n_visible=7, n_hidden=5)
+    assert narrow.get_cost_updates(0.0, 0.1)[0].dtype == "float32"
+
+
+def test_a_rate_and_a_level_may_be_arrays_of_no_dimensions():
+    da = dA(np.random.RandomState(0), n_visible=N_VISIBLE, n_hidden=N_HIDDEN)
+    x = np.random.default_rng(0).random((N_EXAMPLES, N_VISIBLE)).astype(da.x.dtype)
+    before = da.b_prime.get_value()
+    moved = []
+    for rate in (0.25, np.array(0.25), np.array(0.25, dtype="float32")):
+        _, updates = da.get_cost_updates(np.array(0.0), rate)
+        pytensor.function([da.x], updates=updates[2:], mode="FAST_COMPILE")(x)
+        moved.append(da.b_prime.get_value() - before)
+        da.b_prime.set_value(before)
+    np.testing.assert_array_equal(moved[1:], moved[:1] * 2)
+    with pytest.raises(TypeError, match="learning_rate must be a number"):
+        da.get_cost_updates(0.0, np.array([0.25]))
+
+
+@pytest.mark.parametrize(("made_in", "used_in"), [("float32", "float64"), ("float64", "float32")])
+def test_a_pickled_dA_trains_under_another_floatX(made_in, used_in):
+    with pytensor.config.change_flags(floatX=made_in):
+        da = dA(np.random.RandomState(0), n_visible=N_VISIBLE, n_hidden=N_HIDDEN)
+        kept = pickle.dumps(da)
+    x = np.random.default_rng(0).random((N_EXAMPLES, N_VISIBLE)).astype(made_in)
+    with pytensor.config.change_flags(floatX=used_in):
+        da = pickle.loads(kept)
+        before = [param.get_value().astype("float64") for param in da.params]
+        rate = pt.scalar("rate")
+        cost, updates = da.get_cost_updates(0.0, rate)
+        step = pytensor.function([da.x, rate], cost, updates=updates, mode="FAST_COMPILE")
+        assert step(x, 0.1) == pytest.approx(numpy_cost(x, x, *before), rel=1e-5)
+    for param, expected in zip(da.params, numpy_step(x, x, *before, 0.1), strict=True):
+        assert param.get_value().dtype == made_in
+        np.testing.assert_allclose(param.get_value(), expected, rtol=1e-4)
 
 
 def test_saturated_units_give_finite_costs(in_float32):

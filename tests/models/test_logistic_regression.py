@@ -85,6 +85,25 @@ def test_scores_far_apart_stay_finite_in_float32():
     assert {a.dtype for a in (cost, p, grad_W, grad_b)} == {np.dtype("float32")}
 
 
+def test_a_label_outside_the_classes_is_an_error(in_float64):
+    model, x, y = with_random_parameters()
+    cost = model.negative_log_likelihood(y)
+    labels = pytensor.shared(Y)
+    functions = [
+        pytensor.function([x, y], model.errors(y), mode="FAST_COMPILE"),
+        pytensor.function([x], cost, givens={y: labels}, mode="NUMBA"),  # has no bounds itself
+    ]
+    for wrong in (3, -1, 10**6, -(2**31)):
+        given = np.where(np.arange(6) == 4, wrong, Y).astype("int32")
+        labels.set_value(given)
+        for function, arguments in zip(functions, ((X, given), (X,)), strict=True):
+            with pytest.raises(IndexError, match=f"no class {wrong}: the labels of 3 .* 0 to 2"):
+                function(*arguments)
+    labels.set_value(Y)
+    p = numpy_probabilities(X, *(parameter.get_value() for parameter in model.params))
+    np.testing.assert_allclose(functions[1](X), -np.mean(np.log(p[np.arange(6), Y])), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [

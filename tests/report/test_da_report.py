@@ -144,6 +144,25 @@ def test_unusual_data(tmp_path, data_set, structure, shape, classes, n):
     assert len(read(path)["models"][0]["test_cost_by_class"]) == classes
 
 
+def test_models_of_different_sizes(tmp_path, data_set, structure):
+    pair = [Trained(model(n_hidden=n)) for n in (9, 4)]
+    path = write_dA_report(tmp_path, [0.0, 0.3], pair, data_set())
+    structure(path)
+    page = path.read_text(encoding="utf-8")
+    assert "9, 4 hidden units" in page
+    assert "9 of 9, 4 of 4" in page
+    assert [len(m["hidden_units"]["most_active"]) for m in read(path)["models"]] == [9, 4]
+
+
+def test_a_cost_without_end_is_said(tmp_path, data_set, structure):
+    da = model(reconstruction_cost="squared-error")
+    da.b_prime.set_value(np.full(12, 0.9 * np.finfo(da.b_prime.dtype).max ** 0.5, da.b_prime.dtype))
+    path = write_dA_report(tmp_path, [0.0], [Trained(da)], data_set())
+    structure(path)
+    assert path.read_text(encoding="utf-8").count("<td>infinite</td>") == 2
+    assert read(path)["models"][0]["test_cost"] == {"clean": None, "corrupted": None}
+
+
 def test_models_that_do_not_fit_are_refused(tmp_path, data_set):
     with pytest.raises(ValueError, match="empty"):
         write_dA_report(tmp_path, [], [], data_set())

@@ -6,6 +6,7 @@ import signal
 import stat
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytensor
@@ -211,6 +212,73 @@ def test_other_options_are_refused(training, tmp_path):
         training.run(tmp_path, resume=True, settings={"rate": 0.03})
     with pytest.raises(RunFolderError, match="more = None, not 1"):
         training.run(tmp_path, resume=True, settings={"rate": 0.02, "more": 1})
+
+
+class TwoTrainings:
+    """What dA.py has: in each stage another model, with noise of its own."""
+
+    def __init__(self):
+        self.models = [Training(), Training()]
+
+    def run(self, folder, n_epochs, resume=False, stop_at=None):
+        for model in self.models:
+            model.reset()
+        data = self.models[0].datasets()
+        run, n_seen = Run(data, folder, resume, training_epochs=n_epochs), 0
+        for name, model in zip(("first", "second"), self.models, strict=True):
+            training = run.stage(name, model.w, model.step, 0.02, independent=True)
+            for _, c in training.epochs(n_epochs):
+                for index in training.minibatches(N_BATCHES):
+                    c.append(model.step(index))
+                    n_seen += 1
+                    if n_seen == stop_at:
+                        signal.raise_signal(signal.SIGINT)
+        run.finish()
+        return [model.w.get_value() for model in self.models], [s.costs for s in run.stages], n_seen
+
+
+@pytest.fixture(scope="module")
+def two():
+    return TwoTrainings()
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 10, 11, 18, 20])
+@pytest.mark.parametrize("again_at", [None, 2])
+def test_going_on_to_more_epochs_ends_as_if_there_had_been_as_many(
+    stop_at, again_at, two, tmp_path, capsys
+):
+    weights, costs, n_seen = two.run(tmp_path / "whole", 3)
+    assert n_seen == 2 * 3 * N_BATCHES
+    folder = tmp_path / "longer"
+    with pytest.raises(KeyboardInterrupt):
+        two.run(folder, 2, stop_at=stop_at)
+    if again_at:
+        with pytest.raises(KeyboardInterrupt):
+            two.run(folder, 3, resume=True, stop_at=again_at)
+    w, c, left = two.run(folder, 3, resume=True)
+    np.testing.assert_array_equal(w, weights)
+    assert c == costs
+    assert again_at or left == n_seen - stop_at  # nothing is gone through again
+    assert capsys.readouterr().err.count(f"{folder} holds a run of 2 epochs; going on to 3") == 1
+
+
+def test_fewer_epochs_are_refused(two, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        two.run(tmp_path, 2, stop_at=3)
+    with pytest.raises(RunFolderError, match="a run of 2 epochs, which cannot end after 1: resume"):
+        two.run(tmp_path, 1, resume=True)
+    assert two.run(tmp_path, 2, resume=True)[2] == 2 * 2 * N_BATCHES - 3
+
+
+def test_a_stage_that_others_went_on_from_cannot_have_more_epochs(training, tmp_path):
+    def run(n_epochs, **options):
+        settings = {"training_epochs": n_epochs}
+        return training.run(tmp_path, n_epochs=n_epochs, settings=settings, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(2, stop_at=2 * N_BATCHES + 1)
+    with pytest.raises(ValueError, match=r"'first' was over after 2 epochs, .* have 3"):
+        run(3, resume=True)
 
 
 def test_other_places_are_not(training, whole, tmp_path):
@@ -531,6 +599,28 @@ def test_divergence_is_not_written_into_a_checkpoint(training, tmp_path):
     resumed = Run(training.datasets(), tmp_path, resume=True)
     stage = resumed.stage("first", training.w, training.step, pytensor.shared(0.5))
     assert stage.position()["minibatch"] == 2
+
+
+@pytest.mark.parametrize("size", [np.inf, np.nan, 1e30])
+def test_parameters_that_the_last_step_made_useless_are_not_kept(size, training, tmp_path):
+    """The costs of the epoch are good ones: each is that before its step."""
+    model = SimpleNamespace(params=[training.w, pytensor.shared(np.zeros(1)), training.w])
+    training.reset()
+    run = Run(training.datasets(), tmp_path)
+    stage = run.stage("first", model, training.step, 0.5)
+
+    def train():
+        for epoch, c in stage.epochs(2):
+            for index in stage.minibatches(2):
+                c.append(1.0)
+                if (epoch, index) == (1, 1):
+                    training.w.set_value(np.array([0, size, 0], dtype="float32"))
+
+    with pytest.raises(DivergenceError, match=r"w became too large .* 0\.5 is too high; try 0\.05"):
+        train()
+    resumed = Run(training.datasets(), tmp_path, resume=True)
+    assert resumed.stage("first", model, training.step, 0.5).position()["epoch"] == 1
+    np.testing.assert_array_equal(training.w.get_value(), np.zeros(3))
 
 
 def test_where_and_how_a_run_is_done_are_no_settings_of_it(training, tmp_path):

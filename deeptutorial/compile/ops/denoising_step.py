@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-from deeptutorial.compile.ops.draws import flip_coins, next_state
+from deeptutorial.compile.ops.draws import flip_coins, marked_as_state, next_state
 
 __all__ = ["DenoisingStep"]
 
@@ -68,7 +68,7 @@ class DenoisingStep(Op):
                 if state.ndim != 1 or state.dtype != "uint64":
                     raise TypeError(f"state must be a vector of uint64, got {state.type}")
                 scalars.append(pt.as_tensor_variable(kept))
-                given, states = [state, size, scalars[1]], [state.type()]
+                given, states = [state, size, scalars[1]], [marked_as_state(state.type())]
             case "given", (tilde_x,):
                 arrays.append(pt.as_tensor_variable(tilde_x))
                 given, states = arrays[4:], []

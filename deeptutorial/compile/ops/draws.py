@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.basic import Apply
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.random.utils import normalize_size_param
 
@@ -13,14 +13,35 @@ from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 __all__ = [
     "CoinFlips",
     "Draw",
+    "NoSuchCoinError",
     "NormalNumbers",
     "UniformNumbers",
     "flip_coins",
+    "marked_as_state",
     "next_state",
     "normal_numbers",
     "splitmix",
     "uniform_numbers",
 ]
+
+
+class NoSuchCoinError(ValueError):
+    """A coin was to fall with what is no probability.
+
+    Parameters
+    ----------
+    p : float
+    """
+
+    def __init__(self, p: float | str):
+        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
+        if isinstance(p, str):
+            super().__init__(p)
+            return
+        super().__init__(
+            f"a coin cannot fall with probability {p:g}: it must be in [0, 1], and so must a "
+            "corruption level (masking keeps an entry with probability 1 - level)"
+        )
 
 
 class Draw(Op):
@@ -53,7 +74,7 @@ class Draw(Op):
                 raise TypeError(f"{name} must be a scalar, got {parameter.type}")
         size = normalize_size_param(size)
         draw = pt.tensor(dtype=self.dtype, shape=(None,) * pt.get_vector_length(size))
-        return Apply(self, [state, size, *parameters], [state.type(), draw])
+        return Apply(self, [state, size, *parameters], [marked_as_state(state.type()), draw])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
@@ -78,6 +99,12 @@ class CoinFlips(Draw):
     ----------
     dtype : str
         Of the draw.
+
+    Raises
+    ------
+    NoSuchCoinError
+        When it runs: where `p` is not in [0, 1]. JAX cannot raise an error from within a graph; a
+        draw of floats is NaN there.
     """
 
     kind = "coins"
@@ -108,6 +135,12 @@ class NormalNumbers(Draw):
         return normal_numbers(state, shape, self.dtype)
 
 
+def marked_as_state(state: Variable) -> Variable:
+    """Tell NanGuardMode that a variable is no number, and its size no alarm; return it."""
+    state.tag.nan_guard_mode_check = False
+    return state
+
+
 def next_state(state: np.ndarray) -> np.ndarray:
     """Return the state after a draw."""
     return state + np.array([0, 1], dtype=np.uint64)
@@ -128,11 +161,18 @@ def flip_coins(state: np.ndarray, shape: tuple[int, ...], p: float) -> np.ndarra
     -------
     ndarray of bool, of the given shape
 
+    Raises
+    ------
+    NoSuchCoinError
+        If `p` is not in [0, 1].
+
     References
     ----------
     .. [1] G. L. Steele, D. Lea, C. H. Flood: Fast splittable pseudorandom number generators.
        OOPSLA 2014, figure 17.
     """
+    if not 0 <= p <= 1:
+        raise NoSuchCoinError(p)
     bits = _random_bits(state, math.prod(shape)) >> np.uint64(32)
     return (bits >= np.uint64((1 - p) * 2.0**32)).reshape(shape)
 

@@ -30,7 +30,6 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import (
@@ -50,6 +49,7 @@ from deeptutorial.compile.ops.draws import CoinFlips
 from deeptutorial.compile.rewrites.expressions import elementwise_leaves, formula, value_at
 from deeptutorial.compile.rewrites.formulas import Formula, agree, sigmoid, softplus
 from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["FuseDenoisingStep"]
 
@@ -335,12 +335,11 @@ def denoising_step_inplace(fgraph: FunctionGraph, node: Apply):
 
 
 # Behind `canonicalize`, which leaves each product in one form; before everything that costs time.
-optdb.register("fuse_denoising_step", FuseDenoisingStep(), "numba", "deeptutorial", position=1.3)
-optdb.register(
+register("fuse_denoising_step", FuseDenoisingStep(), "numba", position=1.3)
+register(
     "denoising_step_inplace",
     dfs_rewriter(denoising_step_inplace, ignore_newtrees=True),
     "numba",
     "inplace",
-    "deeptutorial",
     position=50.95,
 )

@@ -14,13 +14,13 @@ data. PyTensor does the same with the sizes of its own random variables.
 It is applied where a function is compiled for ``deeptutorial.use("jax")``.
 """
 
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.basic import MakeVector
 
 from deeptutorial.compile.ops.draws import Draw
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["draw_size"]
 
@@ -37,9 +37,8 @@ def draw_size(fgraph: FunctionGraph, node: Apply):
 
 
 # Where PyTensor does so.
-optdb.register(
+register(
     "draw_size",
     dfs_rewriter(draw_size),
-    "deeptutorial",
     position=100,
 )

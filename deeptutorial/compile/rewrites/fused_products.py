@@ -28,7 +28,6 @@ of a product; elsewhere if it is asked for, by ``mode.including("fuse_every_prod
 from collections.abc import Iterable
 
 import pytensor.scalar as ps
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.features import ReplaceValidate
 from pytensor.graph.fg import FunctionGraph, Output
@@ -47,6 +46,7 @@ from deeptutorial.compile.rewrites.patterns import (
     transposed,
     updates_of,
 )
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["FuseProducts", "WriteOver"]
 
@@ -379,6 +379,6 @@ class WriteOver(GraphRewriter):
 
 
 # Behind PyTensor's work on single nodes, before it fuses what is left.
-optdb.register("fuse_products", FuseProducts(), "numba", "deeptutorial", position=48.9)
-optdb.register("fuse_every_product", FuseProducts(everywhere=True), "deeptutorial", position=48.9)
-optdb.register("write_over", WriteOver(), "numba", "inplace", "deeptutorial", position=50.95)
+register("fuse_products", FuseProducts(), "numba", position=48.9)
+register("fuse_every_product", FuseProducts(everywhere=True), position=48.9)
+register("write_over", WriteOver(), "numba", "inplace", position=50.95)

@@ -21,7 +21,6 @@ for ``deeptutorial.use("c")``, if it trains; for ``"jax"`` or ``"pytorch"``, alw
 ``mode.excluding("deeptutorial")`` leaves it out.
 """
 
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import (
@@ -37,6 +36,7 @@ from pytensor.tensor.subtensor import Subtensor
 
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 from deeptutorial.compile.rewrites.patterns import trains
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["ExistingMinibatches", "elementwise_source", "minibatch_slice"]
 
@@ -124,12 +124,9 @@ def _multiple_of_input(
 
 
 # At first, before anything is made of the ends of the slice (its length, for one).
-optdb.register(
-    "existing_minibatches", ExistingMinibatches(), "numba", "deeptutorial", position=0.04
-)
-optdb.register(
+register("existing_minibatches", ExistingMinibatches(), "numba", position=0.04)
+register(
     "minibatch_slice",
     dfs_rewriter(minibatch_slice),
-    "deeptutorial",
     position=0.05,
 )

@@ -21,7 +21,6 @@ out.
 
 import pytensor.scalar as ps
 import pytensor.tensor as pt
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import GraphRewriter, MergeOptimizer, copy_stack_trace
@@ -31,6 +30,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
 from deeptutorial.compile.rewrites.patterns import trains
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["SumOuterProducts"]
 
@@ -92,4 +92,4 @@ def _multiplied(factors: list[TensorVariable]) -> TensorVariable:
 
 
 # Before products are fused with what is elementwise, the factors' squares among it.
-optdb.register("sum_outer_products", SumOuterProducts(), "numba", "deeptutorial", position=48.8)
+register("sum_outer_products", SumOuterProducts(), "numba", position=48.8)

@@ -16,13 +16,14 @@ adds them.
 It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``"pytorch"``.
 """
 
-from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.raise_op import Assert
 from pytensor.tensor.shape import Shape, Shape_i
+
+from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["shape_asserts"]
 
@@ -44,4 +45,4 @@ def shape_asserts(fgraph: FunctionGraph, node: Apply):
 
 
 # When no more shapes are inferred.
-optdb.register("shape_asserts", dfs_rewriter(shape_asserts), "deeptutorial", position=99)
+register("shape_asserts", dfs_rewriter(shape_asserts), position=99)

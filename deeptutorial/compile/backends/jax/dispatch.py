@@ -8,10 +8,13 @@ import numpy as np
 from jax import lax
 from pytensor.graph.basic import Constant
 from pytensor.link.jax.dispatch.basic import jax_funcify
+from pytensor.link.jax.dispatch.subtensor import jax_funcify_Subtensor
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
+from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     Draw,
@@ -37,6 +40,35 @@ def _minibatch_slice(op: MinibatchSlice, **_):
     return rows
 
 
+@jax_funcify.register(CheckedLabels)
+def _checked_labels(op: CheckedLabels, **_):
+    def checked(y):
+        return jnp.where((y >= 0) & (y < op.n_classes), y, op.n_classes)
+
+    return checked
+
+
+@jax_funcify.register(AdvancedSubtensor)
+def _pick(op: AdvancedSubtensor, **kwargs):
+    """Let what is picked beyond the ends of an array of floats be NaN, and not its last entries."""
+    pick = jax_funcify_Subtensor(op, **kwargs)
+
+    def filling(x, *indices):
+        return pick(_Filling(x) if jnp.issubdtype(x.dtype, jnp.floating) else x, *indices)
+
+    return filling
+
+
+class _Filling:
+    """An array that has NaN wherever it ends."""
+
+    def __init__(self, x):
+        self._x = x
+
+    def __getitem__(self, indices):
+        return self._x.at[indices].get(mode="fill", fill_value=jnp.nan)
+
+
 @jax_funcify.register(Draw)
 def _draw(op: Draw, node, **_):
     constant = node.inputs[1].data if isinstance(node.inputs[1], Constant) else None
@@ -53,8 +85,12 @@ def _draw(op: Draw, node, **_):
 
 def _coins(seed, entries, dtype, p):
     bits = splitmix(seed, entries) >> np.uint64(32)
-    masked = (1 - jnp.asarray(p, np.float64)) * 2.0**32
-    return (bits >= masked.astype(np.uint64)).astype(dtype)
+    p = jnp.asarray(p, np.float64)
+    coins = (bits >= ((1 - p) * 2.0**32).astype(np.uint64)).astype(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return coins
+    # The graph cannot raise an error, but it can make what nobody will take for a draw.
+    return jnp.where((p >= 0) & (p <= 1), coins, jnp.nan)
 
 
 def _uniform_numbers(seed, entries, dtype):

@@ -11,6 +11,12 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
+from deeptutorial.compile.backends.numba.errors import (
+    NoSuchClassError,
+    NoSuchCoinError,
+    NoSuchMinibatchError,
+    note,
+)
 from deeptutorial.compile.backends.numba.kernels import (
     denoising_step,
     draws,
@@ -20,10 +26,11 @@ from deeptutorial.compile.backends.numba.kernels import (
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
+from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.draws import CoinFlips, NormalNumbers, UniformNumbers
 from deeptutorial.compile.ops.fused_products import FusedProducts
-from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
+from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
 
@@ -45,10 +52,11 @@ def _denoising_step(op: DenoisingStep, node, **_):
 
         @numba_njit
         def implementation(x, step_size, W, b, b_prime, state, size, kept):
+            # At first: Numba does not free what there is by the time of an error.
+            masked = 1.0 - probability(kept)
             if size[0] != x.shape[0] or size[1] != x.shape[1]:
                 raise ValueError(WRONG_INPUT)
             x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
-            masked = 1.0 - np.float64(kept.item())
             seed = splitmix(state[0], state[1])
             L = step(x, x, False, seed, masked, step_size.item(), W, b, b_prime)
             return L, W, b, b_prime, after(state)
@@ -79,8 +87,9 @@ def _coin_flips(op: CoinFlips, node, **_):
 
     @numba_njit
     def implementation(state, size, p):
+        masked = 1.0 - probability(p)
         draw = empty(size)
-        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(1.0 - np.float64(p.item())))
+        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(masked))
         return after(state), draw
 
     return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {node.outputs[1].ndim}")
@@ -121,19 +130,46 @@ def _minibatch_slice(op: MinibatchSlice, node, **_):
         n_rows = x.shape[0]
         # Divided, for no product of an index that is far out may overflow.
         highest, lowest = (n_rows - 1 - offset) // scale, (-n_rows - length - offset) // scale
+        note(0, index)
+        note(1, n_rows)
         if index > highest or index < lowest:
-            raise NoSuchMinibatchError(index, n_rows, length)
+            raise NoSuchMinibatchError(length)
         start = scale * index + offset
         rows = x[start : start + length]
         if rows.shape[0] == 0:  # it begins before the first row, and does not end there
-            raise NoSuchMinibatchError(index, n_rows, length)
+            raise NoSuchMinibatchError(length)
         return rows
 
     return implementation, _cache_key(f"{MinibatchSlice} {op._props_dict()}")
 
 
+@register_funcify_and_cache_key(CheckedLabels)
+def _checked_labels(op: CheckedLabels, node, **_):
+    n_classes = op.n_classes
+
+    @numba_njit
+    def implementation(y):
+        for label in y:
+            if label < 0 or label >= n_classes:
+                note(0, np.int64(label))
+                raise NoSuchClassError(n_classes)
+        return y
+
+    return implementation, _cache_key(f"{CheckedLabels} {op._props_dict()}")
+
+
 NO_SEED = np.uint64(0)
 WRONG_INPUT = denoising_step.WRONG_INPUT
+
+
+@njit
+def probability(p):
+    """Return a number of no dimensions if it is a probability."""
+    p = np.float64(p.item())
+    if not 0.0 <= p <= 1.0:
+        note(0, p)
+        raise NoSuchCoinError
+    return p
 
 
 @njit

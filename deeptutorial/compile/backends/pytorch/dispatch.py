@@ -12,7 +12,14 @@ from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
-from deeptutorial.compile.ops.draws import CoinFlips, Draw, NormalNumbers, UniformNumbers
+from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError
+from deeptutorial.compile.ops.draws import (
+    CoinFlips,
+    Draw,
+    NormalNumbers,
+    NoSuchCoinError,
+    UniformNumbers,
+)
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
@@ -25,6 +32,17 @@ def _minibatch_slice(op: MinibatchSlice, **_):
         return x[op.rows(int(index))]
 
     return rows
+
+
+@pytorch_funcify.register(CheckedLabels)
+def _checked_labels(op: CheckedLabels, **_):
+    def checked(y):
+        wrong = y[(y < 0) | (y >= op.n_classes)]
+        if len(wrong):
+            raise NoSuchClassError(int(wrong[0]), op.n_classes)
+        return y
+
+    return checked
 
 
 @pytorch_funcify.register(Draw)
@@ -42,8 +60,11 @@ def _draw(op: Draw, **_):
 
 
 def _coins(seed, entries, dtype, p):
+    p = float(p)
+    if not 0 <= p <= 1:
+        raise NoSuchCoinError(p)
     bits = _shifted(_splitmix(seed, entries), 32)
-    return (bits >= int((1 - float(p)) * 2.0**32)).to(dtype)
+    return (bits >= int((1 - p) * 2.0**32)).to(dtype)
 
 
 def _uniform_numbers(seed, entries, dtype):
