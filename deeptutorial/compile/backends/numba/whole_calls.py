@@ -16,10 +16,9 @@ mode, has that one. Nor does what it compiles hold on to the shared variables an
 keeps every graph to the end of the process, and with them it kept all data.
 """
 
-from collections import deque
 from collections.abc import Callable
-from itertools import chain, repeat, starmap
-from operator import itemgetter, setitem
+from itertools import chain, starmap
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,8 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
 
 from deeptutorial.compile.held_signals import SignalsHeld
+from deeptutorial.compile.host_values import bring_to_host
+from deeptutorial.compile.one_instruction import places, put
 
 __all__ = ["make_calls_whole"]
 
@@ -64,24 +65,32 @@ def _create_jitable_thunk(
     )
     inputs = [storage_map[variable] for variable in fgraph.inputs]
     outputs = [storage_map[variable] for variable in fgraph.outputs]
-    call = _whole_call(function, inputs, outputs, fgraph.update_mapping or {})
+    call = _whole_call(function, inputs, outputs, fgraph.update_mapping)
     compile_for_args, careful = function._compile_for_args, True
 
     def compile_undisturbed(*args):
         """Compile, which Numba does in a call with new types."""
         nonlocal careful
+        if bring_to_host(fgraph.inputs):
+            raise _BroughtToHostError
         with SignalsHeld():
             compiled = compile_for_args(*args)
             careful = any(map(_may_run_python, function.overloads.values()))
         return compiled
 
+    def careful_call():
+        if careful:
+            with SignalsHeld():
+                call()
+        else:
+            call()
+
     def explained_call():
         try:
-            if careful:
-                with SignalsHeld():
-                    call()
-            else:
-                call()
+            try:
+                careful_call()
+            except _BroughtToHostError:
+                careful_call()
         except Exception:
             raise_with_op(fgraph, nodes[0] if nodes else None, thunk)
 
@@ -91,22 +100,21 @@ def _create_jitable_thunk(
     return [thunk], nodes, function
 
 
-def _whole_call(
-    function: Callable, inputs: list[list], outputs: list[list], updates: dict[int, int]
-) -> Callable[[], None]:
-    """Return what calls a function with the values in `inputs`, and puts its results in `outputs`.
+class _BroughtToHostError(Exception):
+    """What is to be called has been given values from a device, and will be given others."""
 
-    `updates` has the place of an output, and that of the input which is to have its value at once:
-    until PyTensor comes to that, a signal may have been handled.
-    """
-    places = (*outputs, *(inputs[i] for i in updates.values()))
-    pick = itemgetter(*range(len(outputs)), *updates, *((0,) if len(places) == 1 else ()))
+
+def _whole_call(
+    function: Callable, inputs: list[list], outputs: list[list], updates: dict[int, int] | None
+) -> Callable[[], None]:
+    """Return what calls a function and puts its results in place, in one instruction."""
+    storages, numbers = places(inputs, outputs, updates)
+    pick = itemgetter(*numbers, *(numbers if len(numbers) == 1 else ()))  # of one it makes no tuple
     first = itemgetter(0)
 
     def call():
-        # One instruction for Python, and what it calls is written in C.
         results = starmap(function, (map(first, inputs),))
-        deque(map(setitem, places, repeat(0), chain.from_iterable(map(pick, results))), 0)
+        put(storages, chain.from_iterable(map(pick, results)))
 
     return call
 
