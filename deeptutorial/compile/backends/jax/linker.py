@@ -1,7 +1,6 @@
 """PyTensor's JAX linker, with the data on the device and many calls in one."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +21,7 @@ from deeptutorial.compile.backends.jax.collected_calls import (
     settled,
 )
 from deeptutorial.compile.host_values import show_on_host
+from deeptutorial.compile.one_instruction import places, put
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 from deeptutorial.compile.rewrites.minibatch_slice import elementwise_source
 
@@ -49,7 +49,9 @@ class DeviceJAXLinker(JAXLinker):
         shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
         given = [i for i in range(len(inputs)) if i not in shared]
         for i in shared:
-            show_on_host(fgraph.inputs[i], _to_host)
+            show_on_host(fgraph.inputs[i], "jax", _to_host)
+
+        storages, numbers = places(inputs, outputs, fgraph.update_mapping)
 
         # What JAX has to know when it compiles: numbers that are sizes, and, for a minibatch at the
         # end of the set that is not whole, which one it is.
@@ -73,14 +75,13 @@ class DeviceJAXLinker(JAXLinker):
                 inputs[i][0] = _to_device(settled(inputs[i][0]))
             run, known = (jitted, sizes) if is_whole() else (jitted_for_part, sizes_and_indices)
             values = [int(s[0]) if i in known else s[0] for i, s in enumerate(inputs)]
-            for storage, value in zip(outputs, _run(run, *values), strict=True):
-                storage[0] = value
+            results = _run(run, *values)
+            put(storages, [results[number] for number in numbers])
 
         def call_later():
             if is_whole():
                 results, upcoming = calls.call(tuple(inputs[i][0] for i in given))
-                for storage, value in zip(outputs, [*results, *upcoming], strict=True):
-                    storage[0] = value
+                put(outputs, [*results, *upcoming])
             else:
                 call_at_once()
 
@@ -125,8 +126,9 @@ def _collector(
     given = [i for i in range(len(inputs)) if i not in shared]
     returned = fgraph.outputs[: len(fgraph.outputs) - len(updates)]
 
-    # One function for any number of calls; a scan would have to be compiled for each number.
-    @partial(jax.jit, donate_argnums=0)
+    # One function for any number of calls; a scan would have to be compiled for each number. The
+    # values from before are not donated to it: they are what there is if it fails.
+    @jax.jit
     def loop(changing: list, constant: list, columns: list, n_calls: int):
         def call(k, state):
             changing, results = state
@@ -140,20 +142,13 @@ def _collector(
         results = [jnp.zeros(MOST_CALLS, output.dtype) for output in returned]
         return lax.fori_loop(0, n_calls, call, (changing, results))
 
-    results_before: list = []
-
-    def run(values: list, arguments: list[tuple]) -> tuple[list, list]:
-        # JAX returns before it has run. One round ahead of it is enough; with more, Python would
-        # be through the epoch before there was any progress to show.
-        jax.block_until_ready(results_before)
+    def run(values: list, arguments: Sequence[tuple]) -> tuple[list, list]:
         by_place = dict(zip(shared, values, strict=True))
         columns = [np.zeros(MOST_CALLS, fgraph.inputs[i].dtype) for i in given]
         for column, scalars in zip(columns, zip(*arguments, strict=True), strict=False):
             column[: len(scalars)] = scalars
         changing, constant = ([by_place[i] for i in places] for places in (changed, fixed))
-        new_values, results = _run(loop, changing, constant, columns, len(arguments))
-        results_before[:] = results
-        return new_values, results
+        return _run(loop, changing, constant, columns, len(arguments))
 
     return CallCollector(
         run=run,
@@ -218,7 +213,8 @@ def _generator(key: np.ndarray) -> np.random.Generator:
 
 def _run(compiled: Callable, *arguments):
     try:
-        return compiled(*arguments)
+        # JAX returns before it has run, and whether it could is known only then.
+        return jax.block_until_ready(compiled(*arguments))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise MemoryError(f"on {jnp.zeros(()).device}, {str(error).splitlines()[0]}") from error

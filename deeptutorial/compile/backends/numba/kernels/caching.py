@@ -11,6 +11,7 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
+from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.ops import box_muller, draws
 
 __all__ = ["cache_folder", "compiled", "inner", "sources_digest"]
@@ -63,5 +64,6 @@ def compiled(signature, function) -> CFunc:
     kernel = CFunc(function, normalize_signature(signature), {}, {})
     with suppress(RuntimeError):  # there is no folder that may be written to
         kernel._cache = _KernelCache(function)
-    kernel.compile()
+    with SignalsHeld():
+        kernel.compile()
     return kernel
