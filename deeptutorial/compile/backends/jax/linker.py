@@ -21,6 +21,7 @@ from deeptutorial.compile.backends.jax.collected_calls import (
     finish_calls,
     settled,
 )
+from deeptutorial.compile.backends.jax.spread import OnHost, Spread, SpreadFunction
 from deeptutorial.compile.host_values import show_on_host
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 from deeptutorial.compile.rewrites.minibatch_slice import elementwise_source
@@ -39,7 +40,16 @@ class DeviceJAXLinker(JAXLinker):
     NumPy array for instance. This one puts it on the device once, and leaves there what a function
     makes of it. The calls of a function that takes and returns scalars, a training step say, are
     collected; see `deeptutorial.compile.backends.jax.collected_calls`.
+
+    Parameters
+    ----------
+    spread : Spread, optional
+        Devices that share each minibatch; None stands for JAX's default device alone.
     """
+
+    def __init__(self, spread: Spread | None = None):
+        super().__init__()
+        self.spread = spread
 
     def create_jitable_thunk(self, compute_map, order, input_storage, output_storage, storage_map):
         fgraph = self.fgraph
@@ -48,6 +58,8 @@ class DeviceJAXLinker(JAXLinker):
         outputs = [storage_map[variable] for variable in fgraph.outputs]
         shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
         given = [i for i in range(len(inputs)) if i not in shared]
+        places = _OneDevice() if self.spread is None else SpreadFunction(self.spread, fgraph)
+        keep = partial(_keep, places)
         for i in shared:
             show_on_host(fgraph.inputs[i], _to_host)
 
@@ -55,7 +67,7 @@ class DeviceJAXLinker(JAXLinker):
         # end of the set that is not whole, which one it is.
         sizes, slices = _size_inputs(fgraph), _minibatch_slices(fgraph)
         sizes_and_indices = sorted({*sizes, *(index for _, _, index in slices)})
-        jitted = jax.jit(function, static_argnums=sizes)
+        jitted = jax.jit(function, static_argnums=sizes, out_shardings=places.of_results)
         jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
 
         def is_whole() -> bool:
@@ -70,9 +82,13 @@ class DeviceJAXLinker(JAXLinker):
         def call_at_once():
             finish_calls()
             for i in shared:
-                inputs[i][0] = _to_device(settled(inputs[i][0]))
-            run, known = (jitted, sizes) if is_whole() else (jitted_for_part, sizes_and_indices)
-            values = [int(s[0]) if i in known else s[0] for i, s in enumerate(inputs)]
+                inputs[i][0] = keep(settled(inputs[i][0]))
+            whole = is_whole()
+            run, known = (jitted, sizes) if whole else (jitted_for_part, sizes_and_indices)
+            values = [
+                int(s[0]) if i in known else places.argument(i, s[0], whole)
+                for i, s in enumerate(inputs)
+            ]
             for storage, value in zip(outputs, _run(run, *values), strict=True):
                 storage[0] = value
 
@@ -86,7 +102,7 @@ class DeviceJAXLinker(JAXLinker):
 
         thunk: Any  # a function, with attributes that PyTensor asks for
         if not sizes and _is_step(fgraph, shared):
-            calls = _collector(fgraph, function, inputs, shared)
+            calls = _collector(fgraph, function, inputs, shared, places)
             thunk = call_later
         else:
             thunk = call_at_once
@@ -113,7 +129,11 @@ def _is_step(fgraph: FunctionGraph, shared: list[int]) -> bool:
 
 
 def _collector(
-    fgraph: FunctionGraph, function: Callable, inputs: list[list], shared: list[int]
+    fgraph: FunctionGraph,
+    function: Callable,
+    inputs: list[list],
+    shared: list[int],
+    places: "_OneDevice | SpreadFunction",
 ) -> CallCollector:
     """Make one function of many calls: a loop on the device.
 
@@ -126,13 +146,13 @@ def _collector(
     returned = fgraph.outputs[: len(fgraph.outputs) - len(updates)]
 
     # One function for any number of calls; a scan would have to be compiled for each number.
-    @partial(jax.jit, donate_argnums=0)
+    @partial(jax.jit, donate_argnums=0, out_shardings=places.of_results)
     def loop(changing: list, constant: list, columns: list, n_calls: int):
         def call(k, state):
             changing, results = state
             scalars = [column[k] for column in columns]
-            places = [*changed, *fixed, *given]
-            by_place = dict(zip(places, [*changing, *constant, *scalars], strict=True))
+            order = [*changed, *fixed, *given]
+            by_place = dict(zip(order, [*changing, *constant, *scalars], strict=True))
             values = function(*(by_place[i] for i in range(len(by_place))))
             now, new = values[: len(returned)], list(values[len(returned) :])
             return new, [r.at[k].set(value) for r, value in zip(results, now, strict=True)]
@@ -146,18 +166,21 @@ def _collector(
         # JAX returns before it has run. One round ahead of it is enough; with more, Python would
         # be through the epoch before there was any progress to show.
         jax.block_until_ready(results_before)
-        by_place = dict(zip(shared, values, strict=True))
+        by_place = {
+            i: places.argument(i, value, whole=True)
+            for i, value in zip(shared, values, strict=True)
+        }
         columns = [np.zeros(MOST_CALLS, fgraph.inputs[i].dtype) for i in given]
         for column, scalars in zip(columns, zip(*arguments, strict=True), strict=False):
             column[: len(scalars)] = scalars
-        changing, constant = ([by_place[i] for i in places] for places in (changed, fixed))
+        changing, constant = ([by_place[i] for i in some] for some in (changed, fixed))
         new_values, results = _run(loop, changing, constant, columns, len(arguments))
         results_before[:] = results
         return new_values, results
 
     return CallCollector(
         run=run,
-        to_device=_to_device,
+        to_device=partial(_keep, places),
         storages=[inputs[i] for i in shared],
         changed=[shared.index(i) for i in changed],
         n_outputs=len(returned),
@@ -185,17 +208,29 @@ def _minibatch_slices(fgraph: FunctionGraph) -> list[tuple[MinibatchSlice, int, 
     return found
 
 
-def _to_device(value: Any) -> Any:
-    """Put a value on the device, unless it is there; a copy, which nobody else can change."""
-    if isinstance(value, np.ndarray):
-        return jnp.array(value, copy=True)
+class _OneDevice:
+    """Where the values of a compiled function lie: on JAX's default device, all of them."""
+
+    of_results = None
+
+    def keep(self, array: np.ndarray) -> jax.Array:
+        return jnp.array(array, copy=True)  # a copy, which nobody else can change
+
+    def argument(self, place: int, value: Any, whole: bool) -> Any:
+        return value
+
+
+def _keep(places: "_OneDevice | SpreadFunction", value: Any) -> Any:
+    """Return what a shared variable holds of a value when a function has met it."""
     if isinstance(value, np.random.Generator):
         return {"jax_state": jnp.array(_half_state(value))}
-    return value
+    return places.keep(value) if isinstance(value, np.ndarray) else value
 
 
 def _to_host(value: Any) -> Any:
     value = settled(value)
+    if isinstance(value, OnHost):
+        return value.array
     if isinstance(value, dict):  # what JAX has of a generator
         return _generator(np.asarray(value["jax_state"]))
     return np.asarray(value) if isinstance(value, jax.Array) else value
