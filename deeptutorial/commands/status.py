@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 
 from deeptutorial.archives import ArchiveError
+from deeptutorial.commands.together import run_in_group
+from deeptutorial.compile import BackendError, processes
 from deeptutorial.datasets import DatasetError
 from deeptutorial.training import (
     DivergenceError,
@@ -38,6 +40,13 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
         0 after a whole run, 1 if training diverged, 2 for an input or a file that cannot be
         used, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    if (group := processes.group()) is not None:
+        script = name or os.path.basename(sys.argv[0])
+        return run_in_group(group, lambda given: _run(main, given, name), options, script)
+    return _run(main, options, name)
+
+
+def _run(main: Callable[..., None], options: dict, name: str | None) -> int:
     try:
         with terminate_by_exception():
             main(**options)
@@ -51,7 +60,7 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
         return 1
     except DivergenceError as error:
         return _complain(name, error, 1)
-    except (ArchiveError, DatasetError, RunFolderError, UsageError, OSError) as error:
+    except (ArchiveError, BackendError, DatasetError, RunFolderError, UsageError, OSError) as error:
         return _complain(name, _with_options(str(error), options), 2)
     except MemoryError as error:
         return _complain(name, f"not enough memory: {error}", 2)

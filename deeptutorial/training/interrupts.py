@@ -15,7 +15,13 @@ class TerminatedError(KeyboardInterrupt):
 
 @contextmanager
 def terminate_by_exception() -> Iterator[None]:
-    """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt."""
+    """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt.
+
+    Where it is ignored, it stays so.
+    """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
     if threading.current_thread() is not threading.main_thread():  # no other may set handlers
         yield
         return

@@ -1,5 +1,6 @@
 """A training run that can be killed at any instant and resumed to the same bits."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.compile import processes
 from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
 from deeptutorial.training.fingerprints import comparable, sha256
 from deeptutorial.training.headers import Position, check_header, position_in
@@ -130,6 +132,9 @@ class Run:
             if not isinstance(value, float | int):
                 self._keep(f"{number} {name}.{key}", value)
         self.stages.append(stage)
+        if number == 0 and (group := processes.group()) is not None:
+            group.check_same("settings", json.dumps(self._comparable, sort_keys=True))
+            group.check_same("data", self._data.result())
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage
