@@ -1,15 +1,19 @@
 """Shared variables whose values lie on a device, and are NumPy arrays to whoever looks at them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Variable
 from pytensor.link.basic import Container
 
-__all__ = ["show_on_host"]
+from deeptutorial.compile.backends.devices import BackendError
+
+__all__ = ["bring_to_host", "keep_on_host", "show_on_host"]
 
 
-def show_on_host(variable: SharedVariable, to_host: Callable[[Any], Any]) -> None:
+def show_on_host(variable: SharedVariable, engine: str, to_host: Callable[[Any], Any]) -> None:
     """Let ``variable.get_value()`` bring to the host what a compiled function left on a device.
 
     PyTensor hands out whatever a backend has put in a shared variable. The functions themselves
@@ -18,18 +22,67 @@ def show_on_host(variable: SharedVariable, to_host: Callable[[Any], Any]) -> Non
     Parameters
     ----------
     variable : SharedVariable
+    engine : str
+        Whose device it is.
     to_host : callable
         Makes a NumPy array of a value on the device, and of one on the host itself.
+
+    Raises
+    ------
+    BackendError
+        If a function for another engine has the variable, and could not use what is on the device.
     """
     container = variable.container
-    if not isinstance(container, _HostContainer):
-        container.__class__ = _HostContainer
-    container.to_host = to_host
+    if isinstance(container, _KeptContainer):
+        raise _clash(variable, "c", engine)
+    if isinstance(container, _HostContainer) and container.engine != engine:
+        raise _clash(variable, container.engine, engine)
+    container.__class__ = _HostContainer
+    container.engine, container.to_host = engine, to_host
+
+
+def keep_on_host(variable: SharedVariable) -> None:
+    """Let no engine put the variable's value on a device.
+
+    C reads what is in a shared variable, and does not look whether it is an array.
+
+    Raises
+    ------
+    BackendError
+        If a function for an engine that does so has the variable.
+    """
+    container = variable.container
+    if isinstance(container, _HostContainer):
+        raise _clash(variable, container.engine, "c")
+    if type(container) is Container:
+        container.__class__ = _KeptContainer
+
+
+def bring_to_host(variables: Iterable[Variable]) -> bool:
+    """Replace values on a device by arrays that may be written to; tell whether there were any."""
+    found = False
+    for variable in variables:
+        container = getattr(variable, "container", None)
+        if isinstance(container, _HostContainer):
+            value = container.value
+            if value is not container.storage[0]:
+                container.storage[0] = np.array(value) if isinstance(value, np.ndarray) else value
+                found = True
+    return found
+
+
+def _clash(variable: SharedVariable, one: str, other: str) -> BackendError:
+    return BackendError(
+        f"the shared variable {variable.name or variable} is in a function for {one} and cannot be "
+        f"in one for {other}: compile both for the same backend, or copy it by "
+        "pytensor.shared(variable.get_value())"
+    )
 
 
 class _HostContainer(Container):
     """A container whose value is on the host for those who get it."""
 
+    engine: str
     to_host: Callable[[Any], Any]
 
     def _get(self) -> Any:
@@ -41,5 +94,9 @@ class _HostContainer(Container):
     def __deepcopy__(self, memo: dict) -> Container:
         self.storage[0] = self._get()
         copied = super().__deepcopy__(memo)
-        copied.to_host = self.to_host
+        copied.engine, copied.to_host = self.engine, self.to_host
         return copied
+
+
+class _KeptContainer(Container):
+    """A container of a variable that C reads."""

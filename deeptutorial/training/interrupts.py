@@ -47,9 +47,8 @@ _OURS = {
 def interrupts_held() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
     """Hold Ctrl-C and SIGTERM back until asked for.
 
-    A signal that strikes within a compiled function would leave some parameters updated and others
-    not; Numba even turns the exception into another one. A second Ctrl-C, or SIGTERM, ends the
-    process at once.
+    Between two minibatches all that a checkpoint has fits together: the parameters, the costs, and
+    where the run is. A second Ctrl-C, or SIGTERM, ends the process at once.
 
     Yields
     ------

@@ -1,7 +1,10 @@
 """Calls that are noted and run later, beside a function that runs at once."""
 
 import copy
+import gc
 import pickle
+import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -118,9 +121,127 @@ def test_an_error_is_raised_where_the_calls_run():
     def fail(values, arguments):
         raise MemoryError("too little")
 
-    count_on = Counter(0, 1)
+    count_on = Counter(7, 1)
     count_on.collector.run = fail
     result = count_on(1)
     with pytest.raises(MemoryError, match="too little"):
         float(result)
     finish_calls()  # nothing is left to fail again
+    assert count_on.count == 7
+    with pytest.raises(RuntimeError, match="could not be made"):
+        float(result)
+    count_on.collector.run = count_on.run
+    assert (float(count_on(1)), count_on.count) == (7, 8)
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+def test_ctrl_c_while_calls_run(when):
+    """They are run again, when somebody looks again."""
+    interrupted = []
+
+    def run(values, arguments):
+        outcome = None if when == "before" else count_on.run(values, arguments)
+        if not interrupted:
+            interrupted.append(when)
+            raise KeyboardInterrupt
+        return outcome or count_on.run(values, arguments)
+
+    count_on = Counter(0, 1)
+    count_on.collector.run = run
+    results = [count_on(step) for step in (1, 2)]
+    with pytest.raises(KeyboardInterrupt):
+        float(results[0])
+    results.append(count_on(3))
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 1, 3])
+    assert count_on.count == 6
+
+
+def test_ctrl_c_behind_a_call():
+    """Before PyTensor has put what stands for the new value into the variable."""
+    count_on = Counter(0, 1)
+    count_on.collector.call((4,))
+    assert count_on.count == 4
+
+
+def test_a_handler_that_looks_while_calls_run():
+    seen = []
+
+    def run(values, arguments):
+        outcome = count_on.run(values, arguments)
+        if not seen:
+            seen.append(None)
+            seen[0] = count_on.count
+            count_on.storages[0][0] = np.float64(50)
+        return outcome
+
+    count_on = Counter(0, 1)
+    count_on.collector.run = run
+    results = [count_on(step) for step in (1, 2)]
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 1])
+    assert (seen, count_on.count) == ([3], 50)
+
+
+def test_a_handler_that_looks_while_a_call_is_noted(monkeypatch):
+    """Between the lines of it: the call is then the first of others."""
+    go_on = collected_calls._Calls.go_on
+
+    def look_and_go_on(calls, collector):
+        goes_on = go_on(calls, collector)
+        if len(calls.arguments) == 2:
+            finish_calls()
+        return goes_on
+
+    monkeypatch.setattr(collected_calls._Calls, "go_on", look_and_go_on)
+    count_on = Counter(0, 1)
+    results = [count_on(step) for step in (1, 2, 3, 4)]
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 1, 3, 6])
+    assert count_on.count == 10
+
+
+def test_other_threads_wait_for_calls_that_run():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def run(values, arguments):
+        begun.set()
+        assert go_on.wait(timeout=60)
+        return count_on.run(values, arguments)
+
+    count_on, other = Counter(0, 1), Counter(100, 1)
+    count_on.collector.run = run
+    result = count_on(5)
+    seen = {}
+
+    def look(name, value):
+        seen[name] = value()
+
+    looks = {
+        "count": lambda: count_on.count,
+        "result": lambda: float(result),
+        "another function": lambda: float(other(1)),
+    }
+    threads = [threading.Thread(target=look, args=item) for item in looks.items()]
+    threads[0].start()
+    assert begun.wait(timeout=60)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert seen == {"count": 5, "result": 0, "another function": 100}
+
+
+def test_results_outlive_the_values_of_variables():
+    class Value(float):
+        pass
+
+    def run(values, arguments):
+        return [Value(values[0] + 1)], [np.zeros(len(arguments))]
+
+    count_on = Counter(0, 1)
+    count_on.collector.run = run
+    result = count_on(1)
+    value = weakref.ref(count_on.count)
+    count_on.storages[0][0] = np.float64(0)
+    gc.collect()
+    assert value() is None
+    assert float(result) == 0

@@ -165,6 +165,27 @@ print(len(set(costs)) == 1)
     assert run(program) == "True\n"
 
 
+@several_cores
+def test_helpers_are_started_without_python():
+    """Within compiled code a signal's exception would be passed over, and the helper lost."""
+    program = """
+import sys
+from deeptutorial.compile.backends.numba.kernels import threads
+da = dA(np.random.RandomState(1), n_visible=200, n_hidden=300)
+cost, updates = da.get_cost_updates(0.0, 0.1)
+x = np.random.default_rng(3).uniform(size=(20, 200))
+train = pytensor.function([da.x], cost + (da.W**2).sum(), updates=updates)
+train(x)
+started, threads._table[threads._STARTED] = threads._table[threads._STARTED], 0
+called = []
+sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_filename))
+train(x)
+sys.setprofile(None)
+print(started == threads._table[threads._STARTED], threads.__file__ in called)
+"""
+    assert run(program) == "True False\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system keeps the semaphores")
 def test_helpers_that_outlive_the_interpreter_sleep_in_memory_that_is_never_freed():
     """A helper that lies down while the interpreter ends writes into its semaphore."""

@@ -27,7 +27,8 @@ def use(backend: str = "numba", device: str = "auto") -> str:
 
     It sets ``pytensor.config.mode``, which ``pytensor.function`` follows where it is not given a
     mode. Set ``pytensor.config.floatX`` before. JAX and PyTorch keep the values of shared variables
-    on their device: functions that have one in common are to be compiled for the same backend.
+    on their device. A function for Numba brings those that it has in common with one of them back
+    to the host, each time; between others `BackendError` is raised where the second is compiled.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ import pytensor
 import scipy
 from pytensor.compile.mode import Mode, predefined_modes
 
+from deeptutorial.compile.backends.c.linker import HostVMLinker
 from deeptutorial.compile.backends.devices import BackendError, refuse_gpu
 
 __all__ = ["choose"]
@@ -32,7 +33,8 @@ def choose(device: str) -> tuple[Mode, str]:
         if not pytensor.config.blas__ldflags:
             pytensor.config.blas__ldflags = _scipy_blas()
     blas = "" if pytensor.config.blas__ldflags else ", slowly, without a BLAS"
-    mode = predefined_modes["CVM"].including("existing_minibatches")
+    rewrites = predefined_modes["CVM"].provided_optimizer.including("existing_minibatches")
+    mode = Mode(HostVMLinker(use_cloop=True), rewrites)
     return mode, f"C++ ({os.path.basename(compiler)}) on the CPU{blas}"
 
 

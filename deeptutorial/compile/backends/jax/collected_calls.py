@@ -5,26 +5,37 @@ these calls are what takes the time. So a call only notes its arguments, and ret
 soon as anybody looks at a result or at a shared variable that it changes, or after enough calls,
 all that were noted run as one function, with a loop inside. What is seen is what would have been
 seen if each call had been run at once.
+
+A signal may strike between any two lines of this, and its handler may raise, or look itself; other
+threads may look, or call other functions. So there is one lock, which a thread that has it may take
+again; values are given up only when there are new ones; and what has been noted counts as run from
+one instruction of Python on, before which all can be run again, and behind which nothing more has
+to be done.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from deeptutorial.compile.one_instruction import put, set_attributes
+
 __all__ = ["CallCollector", "Result", "finish_calls", "settled"]
 
 MOST_CALLS = 100
 """Calls in one go: enough for a device, and few enough for a progress bar."""
 
+_lock = threading.RLock()
 _unfinished: "_Calls | None" = None
 
 
 def finish_calls() -> None:
     """Run what was collected. There is never more than one function with such calls."""
-    if _unfinished is not None:
-        _unfinished.finish()
+    with _lock:
+        if _unfinished is not None:
+            _unfinished.finish()
 
 
 def settled(value: Any) -> Any:
@@ -54,7 +65,7 @@ class CallCollector:
 
     def __init__(
         self,
-        run: Callable[[list, list[tuple]], tuple[Sequence, Sequence]],
+        run: Callable[[list, Sequence[tuple]], tuple[Sequence, Sequence]],
         to_device: Callable[[Any], Any],
         storages: Sequence[list],
         changed: Sequence[int],
@@ -69,35 +80,43 @@ class CallCollector:
     def call(self, arguments: tuple) -> tuple[list["Result"], list["_Upcoming"]]:
         """Note a call; return its results, and what stands for the changed variables' values."""
         global _unfinished
-        calls = _unfinished
-        if calls is None or not calls.go_on(self):
-            finish_calls()
-            calls = _unfinished = _Calls(self)
-        calls.arguments.append(arguments)
-        number = len(calls.arguments) - 1
-        return [Result(calls, i, number) for i in range(self.n_outputs)], calls.upcoming
+        with _lock:
+            while True:
+                calls = _unfinished
+                if calls is None or not calls.go_on(self):
+                    finish_calls()
+                    calls = _unfinished = _Calls(self)
+                upcoming, number = calls.upcoming, calls.note(arguments)
+                if number is not None:
+                    return [Result(calls, i, number) for i in range(self.n_outputs)], upcoming
 
 
 class _Calls:
     """Calls of one function, from the first to the one before something else happens."""
 
+    n_run: int | None = None  # how many there were when they ran
+    results: Sequence = ()
+    error: Exception | None = None  # why there are no results
+
     def __init__(self, collector: CallCollector):
-        self.collector = collector
-        for storage in collector.storages:
+        self.collector: CallCollector | None = collector
+        storages = collector.storages
+        for storage in storages:
             storage[0] = collector.to_device(settled(storage[0]))
-        self.values = [storage[0] for storage in collector.storages]
+        self.values = [storage[0] for storage in storages]
         self.arguments: list[tuple] = []
-        self.upcoming = [_Upcoming() for _ in collector.changed]
+        self.upcoming = [_Upcoming(self) for _ in collector.changed]
         # What the variables hold as long as nobody else sets them.
         self.expected = list(self.values)
         for place, upcoming in zip(collector.changed, self.upcoming, strict=True):
             self.expected[place] = upcoming
-        self.results: Sequence = ()
+        put(storages, self.expected)
 
     def go_on(self, collector: CallCollector) -> bool:
         """Tell whether the next call can simply be added."""
         return (
             collector is self.collector
+            and self.n_run is None
             and len(self.arguments) < MOST_CALLS
             and all(
                 storage[0] is value
@@ -105,20 +124,43 @@ class _Calls:
             )
         )
 
-    def finish(self):
+    def note(self, arguments: tuple) -> int | None:
+        """Return the call's number; None if a signal's handler had looked: it was not in time."""
+        number = len(self.arguments)
+        self.arguments.append(arguments)
+        return number if self.n_run is None or number < self.n_run else None
+
+    def finish(self) -> None:
+        """Run the calls, unless they have run.
+
+        If they cannot be run, they count as not made: the variables have the values from before.
+        """
+        with _lock:
+            collector = self.collector
+            if self.n_run is None and collector is not None:
+                self._run(collector)
+
+    def _run(self, collector: CallCollector) -> None:
         global _unfinished
-        if self is not _unfinished:
-            return
-        _unfinished = None
-        new_values, self.results = self.collector.run(self.values, self.arguments)
-        for place, upcoming, value in zip(
-            self.collector.changed, self.upcoming, new_values, strict=True
-        ):
-            upcoming.value = value
-            storage = self.collector.storages[place]
-            if storage[0] is upcoming:
-                storage[0] = value
-        del self.values, self.expected, self.upcoming  # the results live longer than these
+        arguments, values, upcoming = tuple(self.arguments), self.values, self.upcoming
+        error = None
+        try:
+            new_values, results = collector.run(values, arguments)
+        except Exception as problem:  # after a KeyboardInterrupt they are still to be run
+            new_values, results, error = [values[place] for place in collector.changed], (), problem
+        sets: list[tuple] = [(self, "results", results), (self, "error", error)]
+        sets += [(u, "value", value) for u, value in zip(upcoming, new_values, strict=True)]
+        set_attributes([*sets, (self, "n_run", len(arguments))])
+        # From here on only memory is saved: results live longer than what they were made of.
+        for place, value in zip(collector.changed, upcoming, strict=True):
+            if collector.storages[place][0] is value:
+                collector.storages[place][0] = value.value
+        self.collector = None
+        self.values = self.expected = self.upcoming = []
+        if _unfinished is self:
+            _unfinished = None
+        if error is not None:
+            raise error
 
 
 class _Upcoming:
@@ -126,9 +168,11 @@ class _Upcoming:
 
     value: Any
 
+    def __init__(self, calls: _Calls):
+        self._calls = calls
+
     def finished(self) -> Any:
-        if not hasattr(self, "value"):
-            finish_calls()
+        self._calls.finish()
         return self.value
 
     def __reduce__(self):  # copied and pickled as the value itself
@@ -146,6 +190,8 @@ class Result(NDArrayOperatorsMixin):
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         self._calls.finish()
+        if self._calls.error is not None:
+            raise RuntimeError("this call could not be made") from self._calls.error
         value = np.asarray(self._calls.results[self._output])[self._call, ...]
         return np.array(value, dtype=dtype)
 

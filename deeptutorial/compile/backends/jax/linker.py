@@ -1,6 +1,6 @@
 """PyTensor's JAX linker, with the data on the device and many calls in one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from deeptutorial.compile.backends.jax.collected_calls import (
 )
 from deeptutorial.compile.backends.jax.spread import OnHost, Spread, SpreadFunction
 from deeptutorial.compile.host_values import show_on_host
+from deeptutorial.compile.one_instruction import places, put
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 from deeptutorial.compile.rewrites.minibatch_slice import elementwise_source
 
@@ -58,16 +59,17 @@ class DeviceJAXLinker(JAXLinker):
         outputs = [storage_map[variable] for variable in fgraph.outputs]
         shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
         given = [i for i in range(len(inputs)) if i not in shared]
-        places = _OneDevice() if self.spread is None else SpreadFunction(self.spread, fgraph)
-        keep = partial(_keep, places)
+        where = _OneDevice() if self.spread is None else SpreadFunction(self.spread, fgraph)
         for i in shared:
-            show_on_host(fgraph.inputs[i], _to_host)
+            show_on_host(fgraph.inputs[i], "jax", _to_host)
+
+        storages, numbers = places(inputs, outputs, fgraph.update_mapping)
 
         # What JAX has to know when it compiles: numbers that are sizes, and, for a minibatch at the
         # end of the set that is not whole, which one it is.
         sizes, slices = _size_inputs(fgraph), _minibatch_slices(fgraph)
         sizes_and_indices = sorted({*sizes, *(index for _, _, index in slices)})
-        jitted = jax.jit(function, static_argnums=sizes, out_shardings=places.of_results)
+        jitted = jax.jit(function, static_argnums=sizes, out_shardings=where.of_results)
         jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
 
         def is_whole() -> bool:
@@ -82,27 +84,26 @@ class DeviceJAXLinker(JAXLinker):
         def call_at_once():
             finish_calls()
             for i in shared:
-                inputs[i][0] = keep(settled(inputs[i][0]))
+                inputs[i][0] = _keep(where, settled(inputs[i][0]))
             whole = is_whole()
             run, known = (jitted, sizes) if whole else (jitted_for_part, sizes_and_indices)
             values = [
-                int(s[0]) if i in known else places.argument(i, s[0], whole)
+                int(s[0]) if i in known else where.argument(i, s[0], whole)
                 for i, s in enumerate(inputs)
             ]
-            for storage, value in zip(outputs, _run(run, *values), strict=True):
-                storage[0] = value
+            results = _run(run, *values)
+            put(storages, [results[number] for number in numbers])
 
         def call_later():
             if is_whole():
                 results, upcoming = calls.call(tuple(inputs[i][0] for i in given))
-                for storage, value in zip(outputs, [*results, *upcoming], strict=True):
-                    storage[0] = value
+                put(outputs, [*results, *upcoming])
             else:
                 call_at_once()
 
         thunk: Any  # a function, with attributes that PyTensor asks for
         if not sizes and _is_step(fgraph, shared):
-            calls = _collector(fgraph, function, inputs, shared, places)
+            calls = _collector(fgraph, function, inputs, shared, where)
             thunk = call_later
         else:
             thunk = call_at_once
@@ -133,7 +134,7 @@ def _collector(
     function: Callable,
     inputs: list[list],
     shared: list[int],
-    places: "_OneDevice | SpreadFunction",
+    where: "_OneDevice | SpreadFunction",
 ) -> CallCollector:
     """Make one function of many calls: a loop on the device.
 
@@ -145,8 +146,9 @@ def _collector(
     given = [i for i in range(len(inputs)) if i not in shared]
     returned = fgraph.outputs[: len(fgraph.outputs) - len(updates)]
 
-    # One function for any number of calls; a scan would have to be compiled for each number.
-    @partial(jax.jit, donate_argnums=0, out_shardings=places.of_results)
+    # One function for any number of calls; a scan would have to be compiled for each number. The
+    # values from before are not donated to it: they are what there is if it fails.
+    @partial(jax.jit, out_shardings=where.of_results)
     def loop(changing: list, constant: list, columns: list, n_calls: int):
         def call(k, state):
             changing, results = state
@@ -160,27 +162,19 @@ def _collector(
         results = [jnp.zeros(MOST_CALLS, output.dtype) for output in returned]
         return lax.fori_loop(0, n_calls, call, (changing, results))
 
-    results_before: list = []
-
-    def run(values: list, arguments: list[tuple]) -> tuple[list, list]:
-        # JAX returns before it has run. One round ahead of it is enough; with more, Python would
-        # be through the epoch before there was any progress to show.
-        jax.block_until_ready(results_before)
+    def run(values: list, arguments: Sequence[tuple]) -> tuple[list, list]:
         by_place = {
-            i: places.argument(i, value, whole=True)
-            for i, value in zip(shared, values, strict=True)
+            i: where.argument(i, value, whole=True) for i, value in zip(shared, values, strict=True)
         }
         columns = [np.zeros(MOST_CALLS, fgraph.inputs[i].dtype) for i in given]
         for column, scalars in zip(columns, zip(*arguments, strict=True), strict=False):
             column[: len(scalars)] = scalars
         changing, constant = ([by_place[i] for i in some] for some in (changed, fixed))
-        new_values, results = _run(loop, changing, constant, columns, len(arguments))
-        results_before[:] = results
-        return new_values, results
+        return _run(loop, changing, constant, columns, len(arguments))
 
     return CallCollector(
         run=run,
-        to_device=partial(_keep, places),
+        to_device=partial(_keep, where),
         storages=[inputs[i] for i in shared],
         changed=[shared.index(i) for i in changed],
         n_outputs=len(returned),
@@ -220,11 +214,11 @@ class _OneDevice:
         return value
 
 
-def _keep(places: "_OneDevice | SpreadFunction", value: Any) -> Any:
+def _keep(where: "_OneDevice | SpreadFunction", value: Any) -> Any:
     """Return what a shared variable holds of a value when a function has met it."""
     if isinstance(value, np.random.Generator):
         return {"jax_state": jnp.array(_half_state(value))}
-    return places.keep(value) if isinstance(value, np.ndarray) else value
+    return where.keep(value) if isinstance(value, np.ndarray) else value
 
 
 def _to_host(value: Any) -> Any:
@@ -253,7 +247,8 @@ def _generator(key: np.ndarray) -> np.random.Generator:
 
 def _run(compiled: Callable, *arguments):
     try:
-        return compiled(*arguments)
+        # JAX returns before it has run, and whether it could is known only then.
+        return jax.block_until_ready(compiled(*arguments))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise MemoryError(f"on {jnp.zeros(()).device}, {str(error).splitlines()[0]}") from error

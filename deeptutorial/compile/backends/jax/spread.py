@@ -39,10 +39,12 @@ class OnHost:
     Attributes
     ----------
     array : ndarray
+        Not to be written to: the devices would not notice.
     """
 
     def __init__(self, array: np.ndarray):
-        self.array = array
+        self.array = array.view()
+        self.array.flags.writeable = False
         self._placed: dict[Any, jax.Array] = {}
 
     @property
@@ -84,17 +86,10 @@ class Spread:
                 f"that {n} divides, {sizes[0]} or {sizes[1]} say"
             )
 
-    def on_each_device(self, value: Any, to_be_changed: bool) -> Any:
-        """Place a value whole on each device; what is there already stays.
-
-        What is to be changed is placed for one time: it is given away to be written over.
-        """
+    def on_each_device(self, value: Any) -> Any:
+        """Place a value whole on each device; what is there already stays."""
         if isinstance(value, OnHost):
-            return (
-                self._array_on_each(value.array)
-                if to_be_changed
-                else value.placed("each device", self._array_on_each)
-            )
+            return value.placed("each device", self._array_on_each)
         return jax.tree.map(self._array_on_each, value)
 
     def divided(self, value: Any, length: int) -> jax.Array:
@@ -155,11 +150,11 @@ class SpreadFunction:
 
     def __init__(self, spread: Spread, fgraph: FunctionGraph):
         self._spread = spread
-        self._changed = set((fgraph.update_mapping or {}).values())
+        changed = set((fgraph.update_mapping or {}).values())
         self._lengths = {
             place: length
             for place, variable in enumerate(fgraph.inputs)
-            if isinstance(variable, SharedVariable) and place not in self._changed
+            if isinstance(variable, SharedVariable) and place not in changed
             for length in _only(_lengths_taken(fgraph, variable))
         }
         for length in self._lengths.values():
@@ -175,7 +170,7 @@ class SpreadFunction:
             return self._spread.on_one_device(value)
         if place in self._lengths:
             return self._spread.divided(value, self._lengths[place])
-        return self._spread.on_each_device(value, to_be_changed=place in self._changed)
+        return self._spread.on_each_device(value)
 
 
 def _only(lengths: list[int | None]) -> list[int]:

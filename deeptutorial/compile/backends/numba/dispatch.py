@@ -20,12 +20,15 @@ from deeptutorial.compile.backends.numba.kernels import (
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
+from deeptutorial.compile.backends.numba.whole_calls import make_calls_whole
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.draws import CoinFlips, NormalNumbers, UniformNumbers
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice, NoSuchMinibatchError
 
 __all__ = []
+
+make_calls_whole()
 
 
 def _cache_key(what: str) -> str:

@@ -13,6 +13,7 @@ from pytensor.link.utils import fgraph_to_python
 
 from deeptutorial.compile.backends.pytorch import dispatch  # noqa: F401  it registers the Ops with PyTensor
 from deeptutorial.compile.host_values import show_on_host
+from deeptutorial.compile.one_instruction import places, put
 
 __all__ = ["DevicePyTorchLinker"]
 
@@ -33,7 +34,8 @@ class DevicePyTorchLinker(PytorchLinker):
         outputs = [storage_map[variable] for variable in fgraph.outputs]
         shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
         for i in shared:
-            show_on_host(fgraph.inputs[i], partial(_to_host, fgraph.inputs[i].type))
+            show_on_host(fgraph.inputs[i], "pytorch", partial(_to_host, fgraph.inputs[i].type))
+        storages, numbers = places(inputs, outputs, fgraph.update_mapping)
         returned = [i for i in range(len(outputs)) if i not in (fgraph.update_mapping or {})]
 
         def to_device(value: Any) -> Any:
@@ -64,8 +66,7 @@ class DevicePyTorchLinker(PytorchLinker):
                 raise MemoryError(f"on {device}: {str(error).splitlines()[0]}") from error
             for i in returned:
                 results[i] = _to_host(fgraph.outputs[i].type, results[i])
-            for storage, result in zip(outputs, results, strict=True):
-                storage[0] = result
+            put(storages, [results[number] for number in numbers])
 
         thunk.inputs, thunk.outputs, thunk.lazy = inputs, outputs, False
         nodes = [output.owner for output in fgraph.outputs if output.owner is not None]

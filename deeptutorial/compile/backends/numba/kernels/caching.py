@@ -10,6 +10,7 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
+from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.ops import box_muller, draws
 
 __all__ = ["cache_folder", "compiled", "inner", "sources_digest"]
@@ -54,5 +55,6 @@ def compiled(signature, function) -> CFunc:
     """Compile a function to machine code with an address, or read it from the cache."""
     kernel = CFunc(function, normalize_signature(signature), {}, {})
     kernel._cache = _KernelCache(function)
-    kernel.compile()
+    with SignalsHeld():
+        kernel.compile()
     return kernel

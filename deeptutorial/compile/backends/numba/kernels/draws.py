@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -53,7 +52,7 @@ def filler(kind: str, dtype: str) -> Callable:
     state_of_code = sha256(f"{target()} {sources_digest()}".encode()).hexdigest()
     name = f"draw_{kind}_{dtype}_{state_of_code[:40]}"
     symbol = threads.symbol(f"draw.{kind}", dtype)
-    llvm.add_symbol(symbol, address_of(name, lambda: _write(name, kind, dtype)))
+    threads.publish_address(symbol, address_of(name, lambda: _write(name, kind, dtype)))
 
     @intrinsic
     def kernel(typing_context):

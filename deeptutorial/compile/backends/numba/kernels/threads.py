@@ -6,14 +6,14 @@ helper may be late, asleep, starved by other processes or, after a fork, missing
 and never the result, because who computes a block does not change how it is computed. (OpenMP's
 threads must all arrive five times a step: on busy cores, that was ten times slower.)
 
-Once they are started, helpers run no Python: they neither need its lock nor see its signals.
+Helpers run no Python, and none is run to start them: they neither need its lock nor see its
+signals, and no exception of a signal's handler can get lost in compiled code.
 """
 
 import ctypes
 import os
 import platform
 import sys
-import threading
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "keep_plan",
     "named_address",
     "publish",
+    "publish_address",
     "symbol",
     "thread_count",
     "together",
@@ -41,11 +42,14 @@ __all__ = [
 
 LINE = 64  # bytes in a cache line: what two threads write must not share one
 MOST_THREADS = 64
+WINDOWS = sys.platform == "win32"
 _WORDS = LINE // 8
 # Lines of the shared table. Every helper has one line to be called on and one to answer on.
 _LOCK, _TICKET, _JOB, _LIMIT, _STARTED, _SYSTEM, _CALLS = (i * _WORDS for i in range(7))
+# What is known of the system: addresses of functions, and what one of them takes.
+_WAIT, _WAKE, _FOR_EVER, _CREATE, _HELP = (_SYSTEM + i for i in range(5))
 _ANSWERS = _CALLS + MOST_THREADS * _WORDS
-_IDLE = _ANSWERS + MOST_THREADS * _WORDS  # whether it sleeps, and the semaphore that wakes it
+_IDLE = _ANSWERS + MOST_THREADS * _WORDS  # does it sleep? The semaphore that wakes it; its handle
 _SEMAPHORES = _IDLE + MOST_THREADS * _WORDS  # where the system keeps them in memory of ours
 _TABLE_SIZE = _SEMAPHORES + MOST_THREADS * _WORDS
 _memory = np.zeros(_TABLE_SIZE + _WORDS, np.int64)
@@ -113,19 +117,8 @@ def _pause(typing_context):
 @intrinsic
 def _yield(typing_context):
     def codegen(context, builder, signature, values):
-        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+        name = "SwitchToThread" if WINDOWS else "sched_yield"
         function = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
-@intrinsic
-def _start(typing_context):
-    def codegen(context, builder, signature, values):
-        function = ir.FunctionType(ir.VoidType(), [])
-        name = "deeptutorial.start"
         builder.call(cgutils.get_or_insert_function(builder.module, function, name), [])
         return context.get_dummy_value()
 
@@ -199,7 +192,16 @@ def keep_plan(key: str, plan: np.ndarray) -> str:
 def publish(name: str, dtype: str, kernel) -> None:
     """Let compiled code find a kernel; it lives to the end of the process."""
     _registered.append(kernel)
-    llvm.add_symbol(symbol(name, dtype), kernel.address)
+    publish_address(symbol(name, dtype), kernel.address)
+
+
+def publish_address(symbol: str, address: int) -> None:
+    """Let compiled code find machine code that helpers may run."""
+    if _table[_HELP] == 0:  # so nobody can have called for help yet
+        helping = compiled("void(int64)", _help)
+        _registered.append(helping)
+        _table[_HELP] = helping.address
+    llvm.add_symbol(symbol, address)
 
 
 @intrinsic
@@ -215,15 +217,15 @@ def _call_for_number(typing_context, function):
 
 
 @intrinsic
-def _call_system(typing_context, function, a, b, c):
-    """Call a C function of the operating system with up to three whole numbers or addresses."""
+def _call_system(typing_context, function, a, b, c, d, e, f):
+    """Call a C function of the operating system with up to six whole numbers or addresses."""
 
     def codegen(context, builder, signature, values):
         word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word] * 3)
+        kind = ir.FunctionType(word, [word] * 6)
         return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
 
-    return types.int64(*[types.int64] * 4), codegen
+    return types.int64(*[types.int64] * 7), codegen
 
 
 # A call is an even number that no other phase of any step has used; taking the block adds one.
@@ -250,11 +252,23 @@ def _help(t):
         else:
             # Whoever takes the mark away wakes: the caller by the semaphore, or a signal.
             _write(table, idle, 1)
-            _call_system(
-                _read(table, _SYSTEM), _read(table, idle + 1), _read(table, _SYSTEM + 2), 0
-            )
+            semaphore, for_ever = _read(table, idle + 1), _read(table, _FOR_EVER)
+            _call_system(_read(table, _WAIT), semaphore, for_ever, 0, 0, 0, 0)
             _exchange(table, idle, 1, 0)
             waited = 0
+
+
+@inner
+def _start(t):
+    """Start thread t. If the system has no more, nobody looks for it."""
+    table = _shared()
+    idle, help_out = _IDLE + t * _WORDS, _read(table, _HELP)
+    _write(table, idle, 0)
+    # In this order for CreateThread, which takes six things, and pthread_create, with the first
+    # four of them, where the first is a place for its handle.
+    handle = 0 if WINDOWS else table + 8 * (idle + 2)
+    _call_system(_read(table, _CREATE), handle, 0, help_out, t, 0, 0)
+    _write(table, _STARTED, t + 1)
 
 
 @inner
@@ -264,13 +278,12 @@ def begin(threads):
     # Another caller has them? Then alone.
     helped = threads > 1 and _exchange(table, _LOCK, 0, 1)
     if helped:
-        if _read(table, _STARTED) < threads:
-            _write(table, _STARTED + 1, threads)
-            _start()
+        for t in range(max(1, _read(table, _STARTED)), threads):
+            _start(t)
         for t in range(1, threads):
             idle = _IDLE + t * _WORDS
             if _read(table, idle) == 1 and _exchange(table, idle, 1, 0):
-                _call_system(_read(table, _SYSTEM + 1), _read(table, idle + 1), 1, 0)
+                _call_system(_read(table, _WAKE), _read(table, idle + 1), 1, 0, 0, 0, 0)
     return helped
 
 
@@ -353,10 +366,11 @@ def _blas_thread_counter() -> int:
         return 0
 
 
-def _semaphores():
-    """Return functions (create, wait, wake) for helpers' semaphores, and what wait takes.
+def _system():
+    """Return functions (create, wait, wake, start) of the system, and what wait takes.
 
-    They are called without Python: a helper that sleeps by them needs no lock to wake up.
+    They are for helpers' semaphores, but for `start`, which starts one. They are called without
+    Python: a helper that sleeps by them needs no lock to wake up.
     """
     if sys.platform == "win32":
         kernel = ctypes.windll.kernel32
@@ -365,54 +379,42 @@ def _semaphores():
         def create(t):
             return kernel.CreateSemaphoreW(None, 0, 2**30, None)
 
-        return create, kernel.WaitForSingleObject, kernel.ReleaseSemaphore, 0xFFFFFFFF
+        wait, wake = kernel.WaitForSingleObject, kernel.ReleaseSemaphore
+        return create, wait, wake, kernel.CreateThread, 0xFFFFFFFF
     library = ctypes.CDLL(None)
+    start = library.pthread_create
     if sys.platform == "darwin":
         library.dispatch_semaphore_create.restype = ctypes.c_void_p
 
         def create(t):
             return library.dispatch_semaphore_create(ctypes.c_long(0))
 
-        for_ever = 2**63 - 1
-        return create, library.dispatch_semaphore_wait, library.dispatch_semaphore_signal, for_ever
+        wait, wake = library.dispatch_semaphore_wait, library.dispatch_semaphore_signal
+        return create, wait, wake, start, 2**63 - 1
 
     def create(t):
         address = _table_address + 8 * (_SEMAPHORES + t * _WORDS)  # a line is more than a sem_t
         library.sem_init(ctypes.c_void_p(address), 0, 0)
         return address
 
-    return create, library.sem_wait, library.sem_post, 0
+    return create, library.sem_wait, library.sem_post, start, 0
 
 
-class _Helpers:
-    """Starts the threads, for the first caller that wants them."""
-
-    def __init__(self):
-        # From compiled code: ctypes takes the lock of Python for the call, or finds it held.
-        self.callback = ctypes.CFUNCTYPE(None)(self.start)
-        self.create, wait, wake, for_ever = _semaphores()
-        addresses = [ctypes.cast(f, ctypes.c_void_p).value for f in (wait, wake)]
-        _table[_SYSTEM : _SYSTEM + 3] = [*addresses, for_ever]
-        self.forget()
-
-    def start(self):
-        for t in range(max(1, int(_table[_STARTED])), int(_table[_STARTED + 1])):
-            _table[_IDLE + t * _WORDS : _IDLE + t * _WORDS + 2] = 0, self.create(t)
-            help_out = compiled("void(int64)", _help).ctypes  # called without Python's lock
-            threading.Thread(target=help_out, args=(t,), daemon=True).start()
-            _table[_STARTED] = t + 1
-
-    def forget(self):
-        """After a fork, the child has none, and whoever held the lock is gone."""
-        _table[_LOCK] = _table[_STARTED] = 0
-        _table[_CALLS:_ANSWERS] = 1  # odd: nothing to do
+def _forget() -> None:
+    """After a fork, the child has no helpers, and whoever held the lock is gone."""
+    _table[_LOCK] = _table[_STARTED] = 0
+    _table[_CALLS:_ANSWERS] = 1  # odd: nothing to do
 
 
 _registered: list = []
 _plans: dict[str, np.ndarray] = {}
-_helpers = _Helpers()
+_create, *_functions, _table[_FOR_EVER] = _system()
+for _place, _function in zip((_WAIT, _WAKE, _CREATE), _functions, strict=True):
+    _table[_place] = ctypes.cast(_function, ctypes.c_void_p).value or 0
+for _t in range(1, MOST_THREADS):
+    _table[_IDLE + _t * _WORDS + 1] = _create(_t)
+_forget()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.forget)
+    os.register_at_fork(after_in_child=_forget)
 _table[_LIMIT : _LIMIT + 2] = _limit(), _blas_thread_counter()
 llvm.add_symbol("deeptutorial.table", _table_address)
-llvm.add_symbol("deeptutorial.start", ctypes.cast(_helpers.callback, ctypes.c_void_p).value)
