@@ -17,6 +17,7 @@ from deeptutorial.commands.script_options import dA_options
 from deeptutorial.training.checkpoints import Checkpoints
 
 ROOT = Path(deeptutorial.__file__).parents[1]
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
 
 
 @pytest.mark.parametrize(
@@ -53,24 +54,24 @@ def small_set(tmp_path_factory):
     return path
 
 
-def start(small_set, folder, *options):
+def start(small_set, folder, *options, **environment):
     pytest.importorskip("jax")
     command = [sys.executable, "-m", "deeptutorial", "train", "dA", "--dataset", str(small_set)]
     command += ["--n-hidden", "30", "--corruption-level", "0.3", "--output-folder", str(folder)]
     return subprocess.Popen(
         [*command, "--checkpoint-every", "1", *options],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "JAX_PLATFORMS": "cpu",
-            "TMPDIR": str(folder.parent),
-        },
+        env={**os.environ, **ENVIRONMENT, "TMPDIR": str(folder.parent), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def costs(lines):
@@ -134,8 +135,7 @@ def test_started_by_hand_on_other_data(small_set, tmp_path):
     other = tmp_path / "other.npz"
     with np.load(small_set) as file:
         np.savez(other, x=file["x"][::-1], y=file["y"][::-1])
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        where = ["--coordinator", f"127.0.0.1:{free.getsockname()[1]}", "--processes", "2"]
+    where = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
     both = [
         start(data, tmp_path / "run", *where, "--process", str(number), "--training-epochs", "1")
         for number, data in enumerate((small_set, other))
@@ -145,3 +145,30 @@ def test_started_by_hand_on_other_data(small_set, tmp_path):
     assert "dA.py: error: process 1 has other data than process 0" in errors
     assert (out, silent, nothing) == ("", "", "")
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".run.lock"]
+
+
+@pytest.mark.slow
+def test_slurm_tells_the_rest(small_set, tmp_path):
+    """In the variables that it sets for each process, as JAX reads them."""
+    of_slurm = {
+        "SLURM_JOB_ID": "7",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": "2",
+        "JAX_COORDINATOR_PORT": str(free_port()),
+    }
+    options = ["--backend", "jax", "--device", "all", "--training-epochs", "1"]
+    both = [
+        start(
+            *(small_set, tmp_path / "run", *options),
+            **of_slurm,
+            SLURM_PROCID=number,
+            SLURM_LOCALID=number,
+        )
+        for number in "01"
+    ]
+    (out, errors), (silent, nothing) = (process.communicate(timeout=120) for process in both)
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert "on 2 devices (CPU) of 2 processes" in errors
+    assert len(costs(out)) == 1
+    assert (silent, nothing) == ("", "")
+    assert (tmp_path / "run" / "report.html").is_file()

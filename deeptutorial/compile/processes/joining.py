@@ -104,6 +104,8 @@ def join_cluster() -> Group | None:
 
 
 def _initialize(jax, **given):
+    with suppress(AttributeError):  # an older JAX has no such option
+        jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM away
     try:
         jax.distributed.initialize(**given, initialization_timeout=int(START))
     except RuntimeError as error:
