@@ -1,10 +1,12 @@
 """A search over corruption levels, spread over the workers of a Dask cluster.
 
-    pip install '.[sklearn]' 'dask[distributed]'
+    pip install 'deeptutorial[sklearn,dask]'
     python examples/search_with_dask.py
 
-The cluster here is one of two processes on this machine; `Client("tcp://scheduler:8786")` takes one
-of many machines, and nothing else changes. Ray has a backend for joblib too (`ray.util.joblib`).
+The cluster here is one of two processes on this machine. To use one of many, start `dask scheduler`
+on one of them and `dask worker tcp://THAT_ONE:8786` on each, and say `Client("tcp://THAT_ONE:8786")`
+in place of the two lines about the cluster; nothing else changes. Ray has a backend for joblib too
+(`ray.util.joblib`).
 """
 
 import joblib

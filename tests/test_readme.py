@@ -40,6 +40,9 @@ SHORTENED = {  # options that are added to a script's own, and win
     "SdA.py": "--training-epochs 1 --pretraining-epochs 1 --batch-size 4",
 }
 
+ELSEWHERE = {"--backend", "--local-processes", "--coordinator"}
+"""What may not be installed, and has tests of its own; options with it are only parsed."""
+
 OF_THEANO = """
 import theano
 import theano.tensor as T
@@ -205,7 +208,7 @@ def check_module(name, *options, monkeypatch):
 
 def run_script(name, *options, monkeypatch):
     """Run a script to its end, shortened."""
-    if "--backend" in options:  # it may not be installed, and has tests of its own
+    if ELSEWHERE & set(options):
         with only_parsed(name, *options, monkeypatch=monkeypatch):
             runpy.run_path(str(ROOT / name), run_name="__main__")
         return
@@ -225,6 +228,9 @@ def run_deeptutorial(command, *options, monkeypatch):
         shown = subprocess.run(own, capture_output=True, text=True, timeout=300)
         if shown.returncode != 0 or "0.5" not in shown.stdout:
             raise RuntimeError(shown.stderr)
+        return
+    if command == "train" and ELSEWHERE & set(options):
+        run_script(f"{options[0]}.py", *options[1:], monkeypatch=monkeypatch)
         return
     if command == "train":
         options = [options[0], *shortened(f"{options[0]}.py", options[1:])]

@@ -179,7 +179,8 @@ class OneLineParser(argparse.ArgumentParser):
             default="auto",
             metavar="DEVICE",
             help="auto (a GPU if the backend can use one), cpu, cuda, or cuda:1 and so on for "
-            "further GPUs (default: %(default)s)",
+            "further GPUs; all, with jax, lets all devices share each minibatch "
+            "(default: %(default)s)",
         )
 
 

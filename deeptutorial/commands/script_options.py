@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import pytensor
 
 from deeptutorial.commands.parser import OneLineParser, number, whole
-from deeptutorial.compile import BackendError, use
+from deeptutorial.commands.together import add_processes, come_together
+from deeptutorial.compile import BackendError, processes, use
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.models.da import RECONSTRUCTION_COSTS
 
@@ -77,6 +78,7 @@ def dA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
     _add_of_every_script(parser)
 
     options = parser.parse_args(arguments)
+    come_together(parser, options, arguments)
     return _as_arguments(parser, options, levels)
 
 
@@ -124,6 +126,7 @@ def SdA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
             f"there are {n_layers} hidden layers"
         )
     of_each = tuple(levels[min(i, len(levels) - 1)] for i in range(n_layers))
+    come_together(parser, options, arguments)
     return _as_arguments(parser, options, of_each)
 
 
@@ -146,6 +149,7 @@ def _add_of_every_script(parser: OneLineParser):
     parser.add_resume()
     parser.add_floatX()
     parser.add_backend()
+    add_processes(parser)
 
 
 def _add_finetuning(parser: OneLineParser):
@@ -259,6 +263,7 @@ def _as_arguments(
         description = use(backend, device)
     except BackendError as error:
         parser.error(str(error))
-    if (backend, device) != ("numba", "auto"):
+    is_first = (group := processes.group()) is None or group.number == 0
+    if (backend, device) != ("numba", "auto") and is_first:
         print(f"On {description}", file=sys.stderr)
     return options

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from deeptutorial.archives import ArchiveError
 from deeptutorial.commands.standard_streams import enduring_streams
+from deeptutorial.commands.together import run_in_group
+from deeptutorial.compile import BackendError, processes
 from deeptutorial.datasets import DatasetError
 from deeptutorial.training import (
     DivergenceError,
@@ -40,10 +42,17 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
         an input or a file that cannot be used, 130 after Ctrl-C, 143 after SIGTERM.
     """
     with enduring_streams() as lost:
-        status = _status_of(main, options, name)
+        status = _status_alone_or_in_a_group(main, options, name)
         if status == 0 and lost() is not None:
             return _complain(name, f"lines were lost on standard output: {lost()}", 1)
         return status
+
+
+def _status_alone_or_in_a_group(main: Callable[..., None], options: dict, name: str | None) -> int:
+    if (group := processes.group()) is not None:
+        script = name or os.path.basename(sys.argv[0])
+        return run_in_group(group, lambda given: _status_of(main, given, name), options, script)
+    return _status_of(main, options, name)
 
 
 def _status_of(main: Callable[..., None], options: dict, name: str | None) -> int:
@@ -60,7 +69,7 @@ def _status_of(main: Callable[..., None], options: dict, name: str | None) -> in
         return 1
     except DivergenceError as error:
         return _complain(name, error, 1)
-    except (ArchiveError, DatasetError, RunFolderError, UsageError, OSError) as error:
+    except (ArchiveError, BackendError, DatasetError, RunFolderError, UsageError, OSError) as error:
         return _complain(name, _with_options(str(error), options), 2)
     except MemoryError as error:
         return _complain(name, f"not enough memory: {error}", 2)

@@ -21,8 +21,11 @@ def terminate_by_exception() -> Iterator[None]:
     """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt.
 
     Where Python cannot raise either, within a finalizer or a garbage collector's callback say, it
-    would be reported and forgotten; here it comes again.
+    would be reported and forgotten; here it comes again. Where SIGTERM is ignored, it stays so.
     """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
     if threading.current_thread() is not threading.main_thread():  # no other may set handlers
         yield
         return

@@ -1,5 +1,6 @@
 """A training run that can be killed at any instant and resumed to the same bits."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.compile import processes
 from deeptutorial.compile.surroundings import surroundings
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.fingerprints import (
@@ -165,6 +167,9 @@ class Run:
             if not isinstance(value, float | int):
                 self._keep(f"{number} {name}.{key}", value)
         self.stages.append(stage)
+        if number == 0 and (group := processes.group()) is not None:
+            group.check_same("settings", json.dumps(self._comparable, sort_keys=True))
+            group.check_same("data", self._data.result())
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage

@@ -33,8 +33,11 @@ def use(backend: str = "numba", device: str = "auto") -> str:
     Parameters
     ----------
     backend : {"numba", "c", "jax", "pytorch"}
-    device : {"auto", "cpu", "cuda", "cuda:0", "cuda:1", ...}
-        "auto" is a GPU where the backend can use one and finds one, and otherwise the CPU.
+    device : {"auto", "cpu", "cuda", "cuda:0", "cuda:1", ..., "all"}
+        "auto" is a GPU where the backend can use one and finds one, and otherwise the CPU. "all",
+        for JAX alone, divides the rows of each minibatch among all devices, which are those of all
+        processes where ``jax.distributed.initialize`` has brought several together; costs and
+        parameters are those of one device, to rounding.
 
     Returns
     -------
@@ -55,8 +58,14 @@ def use(backend: str = "numba", device: str = "auto") -> str:
     """
     if backend not in CHOOSERS:
         raise BackendError(f"unknown backend {backend}: choose one of {', '.join(BACKENDS)}")
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise BackendError(f"unknown device {device}: choose auto, cpu, cuda, or cuda:1 and so on")
+    if not re.fullmatch(r"auto|all|cpu|cuda(:\d+)?", device):
+        raise BackendError(
+            f"unknown device {device}: choose auto, all, cpu, cuda, or cuda:1 and so on"
+        )
+    if device == "all" and backend != "jax":
+        raise BackendError(
+            f"the backend {backend} runs on one device; for all of them: --backend jax"
+        )
     mode, description = CHOOSERS[backend](device)
     finish_calls()
     pytensor.config.mode = mode

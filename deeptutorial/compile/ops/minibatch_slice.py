@@ -84,6 +84,10 @@ class MinibatchSlice(Op):
         rows = self.rows(index)
         return rows.start >= 0 and rows.stop <= n_rows
 
+    def is_numbered(self) -> bool:
+        """Tell whether the slices for 0, 1 and so on are the rows from the first on, one by one."""
+        return self.scale == self.length and self.offset == 0
+
     def perform(self, node, inputs, output_storage):
         x, index = inputs
         self.check(int(index), len(x))

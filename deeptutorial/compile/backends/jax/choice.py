@@ -1,5 +1,7 @@
 """JAX, on the CPU or a GPU."""
 
+from collections.abc import Sequence
+
 from pytensor.compile.mode import Mode, predefined_modes
 
 from deeptutorial.compile.backends.devices import BackendError, numbered, require_package
@@ -13,6 +15,29 @@ def choose(device: str) -> tuple[Mode, str]:
     import jax
 
     from deeptutorial.compile.backends.jax.linker import DeviceJAXLinker
+    from deeptutorial.compile.backends.jax.spread import Spread
+
+    spread = None
+    if device == "all":
+        devices = jax.devices()
+        spread = Spread(devices)
+        chosen = jax.local_devices()[0]
+    else:
+        chosen = _one_device(device)
+        devices = [chosen]
+    jax.config.update("jax_default_device", chosen)
+    # XLA fuses loops itself.
+    rewrites = (
+        predefined_modes["JAX"]
+        .provided_optimizer.excluding("fusion")
+        .including("existing_minibatches", "minibatch_slice", "draw_size", "shape_asserts")
+    )
+    where = _in_words(devices)
+    return Mode(DeviceJAXLinker(spread), rewrites), f"JAX {jax.__version__} on {where}"
+
+
+def _one_device(device: str):
+    import jax
 
     kind, _, number = device.partition(":")
     try:
@@ -22,13 +47,13 @@ def choose(device: str) -> tuple[Mode, str]:
             "JAX finds no CUDA device; for an NVIDIA GPU: pip install 'jax[cuda12]' "
             "(or choose --device cpu)"
         ) from None
-    chosen = numbered(devices, device, number)
-    jax.config.update("jax_default_device", chosen)
-    where = "the CPU" if chosen.platform == "cpu" else chosen.device_kind
-    # XLA fuses loops itself.
-    rewrites = (
-        predefined_modes["JAX"]
-        .provided_optimizer.excluding("fusion")
-        .including("existing_minibatches", "minibatch_slice", "draw_size", "shape_asserts")
-    )
-    return Mode(DeviceJAXLinker(), rewrites), f"JAX {jax.__version__} on {where}"
+    return numbered(devices, device, number)
+
+
+def _in_words(devices: Sequence) -> str:
+    n = len(devices)
+    kind = "CPU" if devices[0].platform == "cpu" else devices[0].device_kind
+    if n == 1:
+        return "the CPU" if kind == "CPU" else kind
+    n_processes = len({device.process_index for device in devices})
+    return f"{n} devices ({kind})" + (f" of {n_processes} processes" if n_processes > 1 else "")

@@ -29,8 +29,13 @@ __all__ = []
 
 
 @jax_funcify.register(MinibatchSlice)
-def _minibatch_slice(op: MinibatchSlice, **_):
+def _minibatch_slice(op: MinibatchSlice, node, **_):
+    n_dimensions = node.inputs[0].ndim
+
     def rows(x, index):
+        # Where devices share minibatches (`spread`), the rows come as an array of minibatches.
+        if x.ndim > n_dimensions:
+            return lax.dynamic_index_in_dim(x, index, keepdims=False)
         # An index that is known beforehand is that of a minibatch at the end of the set, which may
         # have fewer rows; JAX's dynamic slice would quietly take others to make up for them.
         if isinstance(index, int):

@@ -1,6 +1,7 @@
 """PyTensor's JAX linker, with the data on the device and many calls in one."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from deeptutorial.compile.backends.jax.collected_calls import (
     finish_calls,
     settled,
 )
+from deeptutorial.compile.backends.jax.spread import OnHost, Spread, SpreadFunction
 from deeptutorial.compile.host_values import show_on_host
 from deeptutorial.compile.one_instruction import places, put
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
@@ -39,7 +41,16 @@ class DeviceJAXLinker(JAXLinker):
     NumPy array for instance. This one puts it on the device once, and leaves there what a function
     makes of it. The calls of a function that takes and returns scalars, a training step say, are
     collected; see `deeptutorial.compile.backends.jax.collected_calls`.
+
+    Parameters
+    ----------
+    spread : Spread, optional
+        Devices that share each minibatch; None stands for JAX's default device alone.
     """
+
+    def __init__(self, spread: Spread | None = None):
+        super().__init__()
+        self.spread = spread
 
     def create_jitable_thunk(self, compute_map, order, input_storage, output_storage, storage_map):
         fgraph = self.fgraph
@@ -48,6 +59,7 @@ class DeviceJAXLinker(JAXLinker):
         outputs = [storage_map[variable] for variable in fgraph.outputs]
         shared = [i for i, v in enumerate(fgraph.inputs) if isinstance(v, SharedVariable)]
         given = [i for i in range(len(inputs)) if i not in shared]
+        where = _OneDevice() if self.spread is None else SpreadFunction(self.spread, fgraph)
         for i in shared:
             show_on_host(fgraph.inputs[i], "jax", _to_host)
 
@@ -57,7 +69,7 @@ class DeviceJAXLinker(JAXLinker):
         # end of the set that is not whole, which one it is.
         sizes, slices = _size_inputs(fgraph), _minibatch_slices(fgraph)
         sizes_and_indices = sorted({*sizes, *(index for _, _, index in slices)})
-        jitted = jax.jit(function, static_argnums=sizes)
+        jitted = jax.jit(function, static_argnums=sizes, out_shardings=where.of_results)
         jitted_for_part = jax.jit(function, static_argnums=sizes_and_indices)
 
         def is_whole() -> bool:
@@ -72,9 +84,13 @@ class DeviceJAXLinker(JAXLinker):
         def call_at_once():
             finish_calls()
             for i in shared:
-                inputs[i][0] = _to_device(settled(inputs[i][0]))
-            run, known = (jitted, sizes) if is_whole() else (jitted_for_part, sizes_and_indices)
-            values = [int(s[0]) if i in known else s[0] for i, s in enumerate(inputs)]
+                inputs[i][0] = _keep(where, settled(inputs[i][0]))
+            whole = is_whole()
+            run, known = (jitted, sizes) if whole else (jitted_for_part, sizes_and_indices)
+            values = [
+                int(s[0]) if i in known else where.argument(i, s[0], whole)
+                for i, s in enumerate(inputs)
+            ]
             results = _run(run, *values)
             put(storages, [results[number] for number in numbers])
 
@@ -87,7 +103,7 @@ class DeviceJAXLinker(JAXLinker):
 
         thunk: Any  # a function, with attributes that PyTensor asks for
         if not sizes and _is_step(fgraph, shared):
-            calls = _collector(fgraph, function, inputs, shared)
+            calls = _collector(fgraph, function, inputs, shared, where)
             thunk = call_later
         else:
             thunk = call_at_once
@@ -114,7 +130,11 @@ def _is_step(fgraph: FunctionGraph, shared: list[int]) -> bool:
 
 
 def _collector(
-    fgraph: FunctionGraph, function: Callable, inputs: list[list], shared: list[int]
+    fgraph: FunctionGraph,
+    function: Callable,
+    inputs: list[list],
+    shared: list[int],
+    where: "_OneDevice | SpreadFunction",
 ) -> CallCollector:
     """Make one function of many calls: a loop on the device.
 
@@ -128,13 +148,13 @@ def _collector(
 
     # One function for any number of calls; a scan would have to be compiled for each number. The
     # values from before are not donated to it: they are what there is if it fails.
-    @jax.jit
+    @partial(jax.jit, out_shardings=where.of_results)
     def loop(changing: list, constant: list, columns: list, n_calls: int):
         def call(k, state):
             changing, results = state
             scalars = [column[k] for column in columns]
-            places = [*changed, *fixed, *given]
-            by_place = dict(zip(places, [*changing, *constant, *scalars], strict=True))
+            order = [*changed, *fixed, *given]
+            by_place = dict(zip(order, [*changing, *constant, *scalars], strict=True))
             values = function(*(by_place[i] for i in range(len(by_place))))
             now, new = values[: len(returned)], list(values[len(returned) :])
             return new, [r.at[k].set(value) for r, value in zip(results, now, strict=True)]
@@ -143,16 +163,18 @@ def _collector(
         return lax.fori_loop(0, n_calls, call, (changing, results))
 
     def run(values: list, arguments: Sequence[tuple]) -> tuple[list, list]:
-        by_place = dict(zip(shared, values, strict=True))
+        by_place = {
+            i: where.argument(i, value, whole=True) for i, value in zip(shared, values, strict=True)
+        }
         columns = [np.zeros(MOST_CALLS, fgraph.inputs[i].dtype) for i in given]
         for column, scalars in zip(columns, zip(*arguments, strict=True), strict=False):
             column[: len(scalars)] = scalars
-        changing, constant = ([by_place[i] for i in places] for places in (changed, fixed))
+        changing, constant = ([by_place[i] for i in some] for some in (changed, fixed))
         return _run(loop, changing, constant, columns, len(arguments))
 
     return CallCollector(
         run=run,
-        to_device=_to_device,
+        to_device=partial(_keep, where),
         storages=[inputs[i] for i in shared],
         changed=[shared.index(i) for i in changed],
         n_outputs=len(returned),
@@ -180,17 +202,29 @@ def _minibatch_slices(fgraph: FunctionGraph) -> list[tuple[MinibatchSlice, int, 
     return found
 
 
-def _to_device(value: Any) -> Any:
-    """Put a value on the device, unless it is there; a copy, which nobody else can change."""
-    if isinstance(value, np.ndarray):
-        return jnp.array(value, copy=True)
+class _OneDevice:
+    """Where the values of a compiled function lie: on JAX's default device, all of them."""
+
+    of_results = None
+
+    def keep(self, array: np.ndarray) -> jax.Array:
+        return jnp.array(array, copy=True)  # a copy, which nobody else can change
+
+    def argument(self, place: int, value: Any, whole: bool) -> Any:
+        return value
+
+
+def _keep(where: "_OneDevice | SpreadFunction", value: Any) -> Any:
+    """Return what a shared variable holds of a value when a function has met it."""
     if isinstance(value, np.random.Generator):
         return {"jax_state": jnp.array(_half_state(value))}
-    return value
+    return where.keep(value) if isinstance(value, np.ndarray) else value
 
 
 def _to_host(value: Any) -> Any:
     value = settled(value)
+    if isinstance(value, OnHost):
+        return value.array
     if isinstance(value, dict):  # what JAX has of a generator
         return _generator(np.asarray(value["jax_state"]))
     return np.asarray(value) if isinstance(value, jax.Array) else value
