@@ -258,7 +258,7 @@ def test_what_is_no_table_of_numbers(table, refusal, text, words):
 
 
 def test_a_line_without_an_end(table, refusal, monkeypatch):
-    monkeypatch.setattr("deeptutorial.datasets.text_tables.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("deeptutorial.datasets.text_rows.LONGEST_LINE", 1 << 20)
     refusal(read_undivided, table("1," * (1 << 20)), "a line of more than 1 MB")
 
 
