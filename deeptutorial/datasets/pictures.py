@@ -88,6 +88,7 @@ def opened_picture(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         If it is no whole picture.
     DatasetError
         If the system cannot read it, or if it is too large.
+    MemoryError
     """
     try:
         with warnings.catch_warnings():
@@ -108,6 +109,8 @@ def opened_picture(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
     except Exception as error:  # a damaged picture can raise nearly anything
         if isinstance(error, OSError) and error.errno not in (None, EINVAL, ENOENT):
             raise DatasetError(f"{name}: cannot be read ({error.strerror})") from error
+        if "out of memory" in str(error):  # a decoder has no other way to tell
+            raise MemoryError(f"to read {name}") from error
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "of no kind that Pillow knows" if unknown else error
         raise DamagedPictureError(f"{name}: cannot be read as a picture ({reason})") from error

@@ -481,12 +481,15 @@ def test_a_fault_of_the_machine_is_no_damage(tmp_path, monkeypatch):
                 read_picture_folder(tmp_path, skip_damaged=True)
             assert "as a picture" not in str(caught.value)
 
-    def exhausted(*_, **__):
-        raise MemoryError
+    for error in (MemoryError(), OSError("out of memory when reading image file")):
 
-    monkeypatch.setattr(Image, "open", exhausted)
-    with pytest.raises(MemoryError):
-        read_picture_folder(tmp_path, skip_damaged=True)
+        def exhausted(*_, error=error, **__):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Image, "open", exhausted)
+            with pytest.raises(MemoryError):
+                read_picture_folder(tmp_path, skip_damaged=True)
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".gif", ".webp"])
