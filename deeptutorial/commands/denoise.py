@@ -6,6 +6,7 @@ from typing import Any
 
 from deeptutorial.commands.inputs import (
     STANDARD,
+    Page,
     add_examples,
     add_model,
     find_shown_pictures,
@@ -93,7 +94,7 @@ def _denoise_rows(
 
 
 def _denoise_pictures(
-    da: dA, reconstruct: RowFunction, pictures: list[tuple[str, Path]], output: str | None
+    da: dA, reconstruct: RowFunction, pictures: list[tuple[str, Page]], output: str | None
 ) -> None:
     shown = show_pictures(pictures, da, "pictures")
     if output == STANDARD:
@@ -116,10 +117,10 @@ def _write_pictures(da: dA, reconstruct: RowFunction, shown: Shown, targets: lis
             write_png(target, pixels)
 
 
-def _targets(pictures: list[tuple[str, Path]], folder: Path) -> dict[Path, Path]:
+def _targets(pictures: list[tuple[str, Page]], folder: Path) -> dict[Path, Path]:
     """Decide where each picture goes, before any is written: {target: source}."""
     targets: dict[Path, Path] = {}
-    for name, source in pictures:
+    for name, (source, _) in pictures:
         target = folder / Path(name).with_suffix(".png")
         if target in targets:
             raise UsageError(

@@ -26,8 +26,8 @@ def add_to(commands) -> None:
         "report.json. What only the training knew, learning curves and times, is left out.",
         epilog="examples:\n"
         "  deeptutorial report dA_plots/dA_corruption_30.npz --dataset mnist\n"
-        "  deeptutorial report dA_plots/dA_corruption_0.npz --corruption-level 0 \\\n"
-        "      dA_plots/dA_corruption_30.npz --corruption-level 0.3\n",
+        "  deeptutorial report dA_plots/dA_corruption_0.npz dA_plots/dA_corruption_30.npz \\\n"
+        "      --corruption-level 0 --corruption-level 0.3\n",
     )
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="files that dA.py has saved, or one of SdA.py"

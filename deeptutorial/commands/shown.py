@@ -105,7 +105,17 @@ class Shown:
 
     @classmethod
     def of(cls, examples: Examples, model: dA | SdA) -> Self:
-        """Show a model examples that were read."""
+        """Show a model examples that were read.
+
+        Raises
+        ------
+        DatasetError
+            If there is a doubt about their values that training would have raised too.
+        """
+        if examples.doubt and model.data.scaling is None:
+            raise DatasetError(
+                f"{examples.source}: {examples.doubt}, and the model has learned without a scaling"
+            )
         return cls(
             examples.images,
             model,

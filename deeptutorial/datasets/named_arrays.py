@@ -9,6 +9,7 @@ from deeptutorial.datasets.arrays import (
     Dataset,
     Examples,
     checked_parts,
+    doubt_about_16_bits,
     square_shape,
     without_last_sixth,
 )
@@ -170,7 +171,9 @@ def examples_of(
     shape = image_shape_of(source, images)
     if labels is not None and labels.ndim == 2 and labels.shape[0] == 1 != len(images):
         labels = labels[0]  # a row, as MATLAB has vectors too
-    examples = Examples(np.ascontiguousarray(images), labels, shape, source=source)
+    doubt = doubt_about_16_bits(images.max(initial=0)) if images.dtype == np.uint16 else ""
+    rows = np.ascontiguousarray(images)
+    examples = Examples(rows, labels, shape, source=source, doubt=doubt)
     return imputed(examples) if impute else refuse_missing(examples)
 
 
