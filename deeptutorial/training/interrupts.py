@@ -1,8 +1,11 @@
 """Ctrl-C, and a request to end, at a place where nothing is half done."""
 
+import _thread
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,23 +20,44 @@ class TerminatedError(KeyboardInterrupt):
 def terminate_by_exception() -> Iterator[None]:
     """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt.
 
-    Where it is ignored, it stays so.
+    Where it is ignored, it stays so. Where Python cannot raise either, within a finalizer or a
+    garbage collector's callback say, it would be reported and forgotten; here it comes again.
     """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-        yield
-        return
     if threading.current_thread() is not threading.main_thread():  # no other may set handlers
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise_terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _raise_terminated)
+    report, sys.unraisablehook = sys.unraisablehook, _strike_again
     try:
         yield
     finally:
+        sys.unraisablehook = report
         signal.signal(signal.SIGTERM, before)
 
 
 def _raise_terminated(_signal_number, _frame):
     raise TerminatedError
+
+
+def _strike_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    terminated = issubclass(unraisable.exc_type, TerminatedError)
+    number = signal.SIGTERM if terminated else signal.SIGINT
+    # From a thread, and a little later, since it would strike here at once. Without `threading`,
+    # in the middle of which we may be.
+    _thread.start_new_thread(_strike_later, (number,))
+
+
+def _strike_later(number: signal.Signals) -> None:
+    time.sleep(0.02)
+    if hasattr(signal, "pthread_kill"):  # it also ends what the main thread waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(number)
 
 
 # A handler that is not among these belongs to somebody else, and stays.

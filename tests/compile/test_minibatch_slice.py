@@ -67,6 +67,15 @@ def test_a_step_and_other_rows_are_left_alone():
     assert has_op(compiled(start, stop, of=lambda x: pt.cast(x, "int32")))
 
 
+def test_an_index_that_is_cast_is_left_alone():
+    """Unless it was an integer before: of another number, nobody has multiples to count by."""
+    x, f = pt.matrix("x", dtype="float32"), pt.fscalar("f")
+    start = pt.cast(f, "int64")
+    function = pytensor.function([x, f], x[start * 5 : start * 5 + 5], mode=MODE)
+    assert not has_op(function)
+    np.testing.assert_array_equal(function(X, 1.5), X[5:10])
+
+
 def test_switched_off():
     start, stop = PROPER["the tutorial's"]
     assert not has_op(compiled(start, stop, mode=MODE.excluding("deeptutorial")))

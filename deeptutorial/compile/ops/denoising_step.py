@@ -45,6 +45,12 @@ class DenoisingStep(Op):
         When the graph is built: for inputs of the wrong dimensions or types.
     ValueError
         When it runs: for shapes that do not fit together.
+
+    Notes
+    -----
+    Numba's kernel skips pixels of :math:`\tilde{x}` that are 0. Where W holds infinity or NaN in the
+    row of such a pixel, plain PyTensor has NaN in all parameters after the step, and the kernel may
+    keep finite numbers in some. The costs are not finite in either.
     """
 
     __props__ = ("corruption", "inplace")

@@ -99,7 +99,7 @@ def _multiple_of_input(
     if isinstance(number, Constant):
         return 0, None, int(number.data)
     if number in fgraph.inputs:
-        return 1, number, 0
+        return (1, number, 0) if number.dtype.startswith(("int", "uint")) else None
     op = None if number.owner is None else number.owner.op
     if isinstance(op, ScalarFromTensor):
         return _multiple_of_input(fgraph, number.owner.inputs[0])

@@ -1,4 +1,4 @@
-"""Assertions about shapes are left out for JAX and PyTorch, which check shapes themselves.
+"""PyTensor's assertions about shapes are left out for JAX and PyTorch, which check them themselves.
 
 Before::
 
@@ -11,7 +11,8 @@ After::
 PyTensor asserts in this way that what is added elementwise has the same shape, where it only needs
 the shape of the sum. JAX cannot run an assertion, and PyTensor warns for each that is lost; but
 this one does not get lost, since JAX refuses to compile for such shapes. PyTorch complains when it
-adds them.
+adds them. An assertion that somebody wrote is never left out here: PyTorch checks it, and where JAX
+cannot, PyTensor warns.
 
 It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``"pytorch"``.
 """
@@ -27,9 +28,20 @@ from pytensor.tensor.shape import Shape, Shape_i
 __all__ = ["shape_asserts"]
 
 
+_OF_PYTENSOR = (
+    "Could not broadcast dimensions",
+    "You have a shape error in your graph",
+    "`x[i]` and `y` do not have the same shape",
+    "Input array shape along reduced axes of tensordot are not equal",
+)
+"""How the messages begin of what PyTensor asserts about shapes by itself."""
+
+
 @node_rewriter([Assert])
 def shape_asserts(fgraph: FunctionGraph, node: Apply):
-    """Leave an assertion out if all it asserts is about shapes."""
+    """Leave out what PyTensor asserts by itself, if it is all about shapes."""
+    if not node.op.msg.startswith(_OF_PYTENSOR):
+        return False
     value, *conditions = node.inputs
     shapes = [
         output

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 from pytensor.scalar.basic import Add, Mul
+from pytensor.tensor.basic import ScalarFromTensor
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
 
@@ -94,6 +95,16 @@ def _argmax(op: Argmax, **_):
         return torch.argmax(x, dim=axis)
 
     return argmax
+
+
+@pytorch_funcify.register(ScalarFromTensor)
+def _scalar_from_tensor(op: ScalarFromTensor, **_):
+    """Return a number as it is; what is compared of shapes, which are Python's numbers, is one."""
+
+    def scalar(x):
+        return x[()] if isinstance(x, torch.Tensor) else x
+
+    return scalar
 
 
 def _splitmix(seed: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
