@@ -84,7 +84,8 @@ class OneLineParser(argparse.ArgumentParser):
             "--resume",
             action="store_true",
             help="go on with a run that was interrupted or killed, from the last checkpoint in the "
-            "output folder; it ends with the same bits (take the same options)",
+            "output folder; it ends with the same bits (take the same options), and on several "
+            "devices with the same costs to rounding, on any number of them",
         )
         self.add_argument(
             "--checkpoint-every",
