@@ -48,9 +48,9 @@ class DenoisingStep(Op):
 
     Notes
     -----
-    Numba's kernel skips pixels of :math:`\tilde{x}` that are 0. Where W holds infinity or NaN in the
-    row of such a pixel, plain PyTensor has NaN in all parameters after the step, and the kernel may
-    keep finite numbers in some. The costs are not finite in either.
+    Numba's kernel skips pixels of :math:`\tilde{x}` that are 0. Where W holds infinity or NaN in
+    the row of such a pixel, plain PyTensor has NaN in all parameters after the step, and the kernel
+    may keep finite numbers in some. The costs are not finite in either.
     """
 
     __props__ = ("corruption", "inplace")
