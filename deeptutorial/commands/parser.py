@@ -147,7 +147,8 @@ class OneLineParser(argparse.ArgumentParser):
             action="store_true",
             help="go on with a run that was interrupted or killed, from the last checkpoint in the "
             "output folder; it ends with the same bits (take the same options, or more epochs with "
-            "--training-epochs)",
+            "--training-epochs), on several devices, any number of them, with the same costs to "
+            "rounding",
         )
         self.add_argument(
             "--checkpoint-every",

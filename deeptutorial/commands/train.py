@@ -20,6 +20,7 @@ def add_to(commands) -> None:
         epilog="examples:\n"
         "  deeptutorial train dA --dataset ~/pictures --batch-size 10\n"
         "  deeptutorial train SdA --recipe fast\n"
+        "  deeptutorial train dA --local-processes 2 --batch-size 600     with JAX\n"
         "  deeptutorial train dA --help                        all its options\n",
     )
     parser.add_argument("script", choices=("dA", "SdA"), help="which one")

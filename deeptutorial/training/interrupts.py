@@ -20,16 +20,15 @@ class TerminatedError(KeyboardInterrupt):
 def terminate_by_exception() -> Iterator[None]:
     """Let SIGTERM raise `TerminatedError`, as Ctrl-C raises KeyboardInterrupt.
 
-    Where Python cannot raise either, within a finalizer or a garbage collector's callback say, it
-    would be reported and forgotten; here it comes again. Where SIGTERM is ignored, it stays so.
+    Where it is ignored, it stays so. Where Python cannot raise either, within a finalizer or a
+    garbage collector's callback say, it would be reported and forgotten; here it comes again.
     """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-        yield
-        return
     if threading.current_thread() is not threading.main_thread():  # no other may set handlers
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise_terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _raise_terminated)
     report, sys.unraisablehook = sys.unraisablehook, _strike_again
     try:
         yield
