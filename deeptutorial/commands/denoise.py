@@ -15,6 +15,7 @@ from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.arrays import square_shape
 from deeptutorial.datasets.pictures import find_pictures
 from deeptutorial.models import dA
+from deeptutorial.texts import printable
 
 __all__ = ["add_to", "denoise"]
 
@@ -70,7 +71,7 @@ def denoise(model: str, pictures: list[str], output: str | None) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_png(str(target), pixels)
                 progress.update()
-    print(f"{len(targets)} picture(s) in {output or 'denoised'}", file=sys.stderr)
+    print(f"{len(targets)} picture(s) in {printable(output or 'denoised')}", file=sys.stderr)
 
 
 def _cleaner(da: dA) -> Callable[[np.ndarray], np.ndarray]:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
+from deeptutorial.texts import printable
 
 __all__ = ["LARGEST", "MOST", "OneLineParser", "number", "whole"]
 
@@ -23,7 +24,7 @@ class OneLineParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
 
     def add_rate(self, option: str, help: str):
         self.add_argument(

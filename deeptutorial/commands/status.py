@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from deeptutorial.archives import ArchiveError
 from deeptutorial.datasets import DatasetError
+from deeptutorial.texts import printable
 from deeptutorial.training import (
     DivergenceError,
     RunFolderError,
@@ -44,7 +45,7 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         if interrupt.args:  # what a run saved, which can be gone on with
-            print(f"Interrupted; {interrupt}; go on with --resume", file=sys.stderr)
+            print(printable(f"Interrupted; {interrupt}; go on with --resume"), file=sys.stderr)
         return 143 if isinstance(interrupt, TerminatedError) else 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,7 +61,8 @@ def run_script(main: Callable[..., None], options: dict, name: str | None = None
 
 def _complain(name: str | None, message: object, status: int) -> int:
     line = " ".join(str(message).split())  # the name of a file can have a line break in it
-    print(f"{name or os.path.basename(sys.argv[0])}: error: {line}", file=sys.stderr)
+    program = name or os.path.basename(sys.argv[0])
+    print(printable(f"{program}: error: {line}"), file=sys.stderr)
     return status
 
 

@@ -21,6 +21,7 @@ from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture_folder
 from deeptutorial.datasets.storage import data_folders, writable_folder
 from deeptutorial.datasets.stored_digits import read_digits
+from deeptutorial.texts import printable
 
 __all__ = ["load_data", "read_dataset"]
 
@@ -127,10 +128,10 @@ def _read_mnist_or_digits() -> Dataset:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:
-        print(f"No MNIST: {error}.", file=sys.stderr)
+        print(f"No MNIST: {printable(error)}.", file=sys.stderr)
         print(
             "Taking the built-in digits instead; for MNIST, put its four files or mnist.pkl.gz "
-            f"into {data_folders()[0]} (or name their folder as the data set).",
+            f"into {printable(data_folders()[0])} (or name their folder as the data set).",
             file=sys.stderr,
         )
         return read_digits()

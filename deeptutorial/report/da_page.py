@@ -216,8 +216,8 @@ def _from_one_to_another(
     )
 
 
-def _cost(costs: Sequence[float]) -> str:
-    return f"{costs[0]:.2f}" if costs else "–"
+def _cost(costs: Sequence[float | None]) -> str:
+    return "–" if not costs or costs[0] is None else f"{costs[0]:.2f}"
 
 
 def _strips(

@@ -2,17 +2,17 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
+from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
 from deeptutorial.training.fingerprints import comparable, sha256
-from deeptutorial.training.headers import Position, check_header, position_in
+from deeptutorial.training.headers import Position, position_in
 from deeptutorial.training.packing import changed_by, pack, restore
 from deeptutorial.training.stage import Stage
 from deeptutorial.training.writer import CheckpointWriter
@@ -120,6 +120,8 @@ class Run:
             What else changes in this stage, and is kept. What a checkpoint has of it is put in
             place at once.
         """
+        if "costs" in state:
+            raise ValueError("costs are kept in any case, as those of the stage")
         number = len(self.stages)
         position, left = self._found(number, name)
         stage = Stage(model, learning_rate, self._writer, position, left)
@@ -130,6 +132,7 @@ class Run:
             if not isinstance(value, float | int):
                 self._keep(f"{number} {name}.{key}", value)
         self.stages.append(stage)
+        self._check_that_all_is_known(number)
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage
@@ -162,53 +165,53 @@ class Run:
         """
         if self._header is None or number >= len(self._header["stages"]):
             return Position(name), np.zeros(0)
-        with self._refusing_misfits():
+        try:
             position = position_in(self._header, number, name)
-            is_over = number + 1 < len(self._header["stages"])
-            return position, None if is_over else self._arrays["costs"]
+        except ValueError as error:
+            raise self._checkpoints.misfit(error) from error
+        is_over = number + 1 < len(self._header["stages"])
+        return position, None if is_over else self._arrays["costs"]
 
     def _keep(self, name: str, value: object):
         if any(value is other for other in self._state.values()):
             return  # a weight that an earlier stage trained already
-        if self._header is not None and name in self._header["kept"]:
-            with self._refusing_misfits():
-                restore(value, self._header["kept"][name], self._arrays)
+        if self._header is not None and len(self.stages) < len(self._header["stages"]):
+            if name not in self._header["kept"]:
+                raise self._checkpoints.misfit(f"it has no {name}")
+            try:
+                restore(value, name, self._header["kept"][name], self._arrays)
+            except ValueError as error:
+                raise self._checkpoints.misfit(error) from error
         self._state[name] = value
+
+    def _check_that_all_is_known(self, number: int):
+        """See that nothing is left of the checkpoint once its last stage has begun."""
+        if self._header is not None and number == len(self._header["stages"]) - 1:
+            unknown = sorted(set(self._header["kept"]) - set(self._state))
+            if unknown:
+                raise self._checkpoints.misfit(f"it has {unknown[0]!r:.60}, which is not known")
 
     def _resumed(self) -> tuple[dict | None, dict[str, np.ndarray]]:
         newest = self._checkpoints.read_newest()
         if newest is None:
             print(
-                f"{self._folder} holds no run that was interrupted; starting from the beginning",
+                f"{printable(self._folder)} holds no run that was interrupted; starting from the "
+                "beginning",
                 file=sys.stderr,
             )
             return None, {}
         header, arrays = newest
-        with self._refusing_misfits():
-            check_header(header, arrays)
-            for name, value in self._comparable.items():
-                found = header["settings"].get(name)
-                if found != value:
-                    raise RunFolderError(
-                        f"{self._folder} holds a run with {name} = {found}, not {value}: resume it "
-                        "with the same arguments, or choose another `output_folder`"
-                    )
-            if header["data"] != self._data.result():
+        for name in [*self._comparable, *header["settings"]]:
+            value, found = self._comparable.get(name), header["settings"].get(name)
+            if found != value:
                 raise RunFolderError(
-                    f"{self._folder} holds a run on other data: resume it with the same ones, or "
-                    "choose another `output_folder`"
+                    f"{self._folder} holds a run with {name:.60} = {printable(found, 60)}, not "
+                    f"{value}: resume it with the same arguments, or choose another "
+                    "`output_folder`"
                 )
-        return header, arrays
-
-    @contextmanager
-    def _refusing_misfits(self) -> Iterator[None]:
-        """Turn what a checkpoint of another program can lead to into one message."""
-        try:
-            yield
-        except RunFolderError:
-            raise
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        if header["data"] != self._data.result():
             raise RunFolderError(
-                f"the checkpoint in {self._folder} does not fit this run ({error}): remove "
-                f"{self._folder / 'checkpoint_*.npz'} to start from the beginning"
-            ) from error
+                f"{self._folder} holds a run on other data: resume it with the same ones, or "
+                "choose another `output_folder`"
+            )
+        return header, arrays

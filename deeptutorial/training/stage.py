@@ -72,7 +72,14 @@ class Stage:
         costs : list
             To be filled with those of its minibatches, in their order. In it is what an interrupted
             run left, and otherwise nothing.
+
+        Raises
+        ------
+        RunFolderError
+            If the checkpoint that the run goes on from is beyond the last one.
         """
+        if self._at.epoch > n_epochs:
+            raise self._writer.misfit(f"{self._at.epoch} epochs are over, of {n_epochs}")
         if self._is_over:
             return
         self._started = time.monotonic()
@@ -98,9 +105,15 @@ class Stage:
         DivergenceError
             If the costs are not finite, or have exploded: at the end of the epoch, or when a
             checkpoint is due.
+        RunFolderError
+            If the checkpoint that the run goes on from is beyond the last one.
         KeyboardInterrupt
             After a checkpoint; its message tells where results are, if `if_interrupted` saved any.
         """
+        if self._at.minibatch > n_train_batches:
+            raise self._writer.misfit(
+                f"{self._at.minibatch} minibatches of an epoch are over, of {n_train_batches}"
+            )
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
             self._at.minibatch = batch_index + 1

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
+from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints, RunFolderError
 
 __all__ = ["CheckpointWriter"]
@@ -79,11 +80,15 @@ class CheckpointWriter:
             f" (the last good checkpoint is kept in {folder})" if self._checkpoints.exist() else ""
         )
 
+    def misfit(self, reason: object) -> RunFolderError:
+        """Return what is to be raised where the checkpoint is not of this run."""
+        return self._checkpoints.misfit(reason)
+
     def _complain(self, error: Exception):
         if str(error) != self._complaint:
             self._complaint = str(error)
             tqdm.write(
-                f"No checkpoint could be written ({error}); training goes on, and the last good "
-                "one is kept",
+                f"No checkpoint could be written ({printable(error)}); training goes on, and the "
+                "last good one is kept",
                 file=sys.stderr,
             )
