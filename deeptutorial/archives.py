@@ -97,8 +97,8 @@ def read_archive(
         If it cannot be read.
     """
     with (
-        open_regular(path) as file,
         damage_refused(path, ArchiveError, f"not a {format}, or a damaged one"),
+        open_regular(path) as file,
     ):
         header, members = _read_members(file)
 
@@ -133,7 +133,29 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     """
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise ArchiveError(f"{path}: not a regular file")
-    return open(path, "rb")
+    return _Watched(open(path, "rb", buffering=0))
+
+
+class _Watched(io.BufferedReader):
+    """A file that remembers that it could not be read.
+
+    Libraries take that for an end of the file or a wrong beginning (zipfile), and raise something
+    else. At its end this raises what it was.
+    """
+
+    failure: Exception | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size)
+        except (OSError, MemoryError) as error:
+            self.failure = error
+            raise
+
+    def __exit__(self, kind, error, traceback) -> None:
+        super().__exit__(kind, error, traceback)
+        if self.failure is not None and isinstance(error, Exception) and is_damage(error):
+            raise self.failure
 
 
 def read_npy(file: IO[bytes]) -> np.ndarray:

@@ -22,7 +22,7 @@ def damage_refused(
     refusal : class of exceptions
         Those that come up already pass.
     message : str
-        What is wrong then, to follow the path; the reason follows in parentheses.
+        What is wrong then, to follow the path; the reason comes after it in parentheses.
 
     Raises
     ------
@@ -35,7 +35,8 @@ def damage_refused(
         raise
     except Exception as error:
         if is_damage(error):
-            raise refusal(f"{path}: {message} ({error})") from error
+            reason = str(error) or type(error).__name__
+            raise refusal(f"{path}: {message} ({reason})") from error
         if isinstance(error, OSError) and error.errno is not None:
             error.filename = error.filename or str(path)
             raise

@@ -1,9 +1,7 @@
 """IDX, the file format that MNIST is published in."""
 
-import gzip
 import os
 import struct
-import zlib
 from math import prod
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from deeptutorial.datasets.arrays import Dataset, checked_part, without_last_sixth
 from deeptutorial.datasets.errors import DatasetError
-from deeptutorial.datasets.unpacking import opened
+from deeptutorial.datasets.unpacking import opened, reading
 
 __all__ = ["IDX_NAMES", "find_idx_files", "read_idx", "read_idx_folder"]
 
@@ -46,13 +44,8 @@ def read_idx(path: Path) -> np.ndarray:
     ------
     DatasetError
     """
-    try:
-        with opened(path) as file:
-            content = file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"{path}: damaged gzip data ({error})") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with reading(path, damaged="damaged gzip data"), opened(path) as file:
+        content = file.read()
 
     # Header: two zero bytes, the type (8: unsigned bytes), the number of dimensions, their sizes.
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":

@@ -19,7 +19,7 @@ from deeptutorial.datasets.arrays import (
     without_last_sixth,
 )
 from deeptutorial.datasets.errors import DatasetError
-from deeptutorial.datasets.unpacking import check_unpacked_size
+from deeptutorial.datasets.unpacking import check_unpacked_size, reading
 
 __all__ = ["find_pictures", "is_picture", "read_npz", "read_picture", "read_picture_folder"]
 
@@ -67,7 +67,12 @@ def read_picture_folder(folder: Path) -> Dataset:
         raise DatasetError(
             f"{folder}: neither the four MNIST files nor any picture that Pillow can read"
         )
-    pixels = [read_picture(path) for path in paths]
+    packed = sum(path.stat().st_size for path in paths)
+    pixels, n_values = [], 0
+    for path in paths:
+        pixels.append(read_picture(path))
+        n_values += pixels[-1].size
+        check_unpacked_size(folder, n_values, packed)
     size = pixels[0].shape[:2]
     for path, picture in zip(paths, pixels, strict=True):
         if picture.shape[:2] != size:
@@ -112,16 +117,14 @@ def read_picture(path: Path | BinaryIO, name: str | None = None) -> np.ndarray:
         If it cannot be read.
     """
     name = name or str(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd but harmless metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with reading(name, "a picture"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about odd but harmless metadata
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
             with Image.open(path, formats=_formats()) as picture:
                 return _pixels(picture)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(f"{name}: too large ({error})") from error
-    except Exception as error:  # a damaged picture can raise nearly anything
-        raise DatasetError(f"{name}: cannot be read as a picture ({error})") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise DatasetError(f"{name}: too large ({error})") from error
 
 
 def _pixels(picture: Image.Image) -> np.ndarray:
@@ -164,22 +167,21 @@ def read_npz(path: Path) -> Dataset:
     ------
     DatasetError
     """
-    try:
-        # Not by `numpy.load`, which takes the memory that a header claims before it looks.
-        with open_regular(path) as packed, zipfile.ZipFile(packed) as file:
-            members = file.infolist()
-            size = sum(member.file_size for member in members)
-            check_unpacked_size(path, size, os.fstat(packed.fileno()).st_size)
-            names = [member.filename.removesuffix(".npy") for member in members]
-            arrays = {}
-            for name, member in zip(names, members, strict=True):
-                if name in NPZ_NAMES:
-                    with file.open(member) as content:
-                        arrays[name] = read_npy(content)
-    except DatasetError:
-        raise
-    except Exception as error:  # a damaged archive can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
+    # Not by `numpy.load`, which takes the memory that a header claims before it looks.
+    with (
+        reading(path, ".npz"),
+        open_regular(path) as packed,
+        zipfile.ZipFile(packed) as file,
+    ):
+        members = file.infolist()
+        size = sum(member.file_size for member in members)
+        check_unpacked_size(path, size, os.fstat(packed.fileno()).st_size)
+        names = [member.filename.removesuffix(".npy") for member in members]
+        arrays = {}
+        for name, member in zip(names, members, strict=True):
+            if name in NPZ_NAMES:
+                with file.open(member) as content:
+                    arrays[name] = read_npy(content)
 
     source = str(path)
     if "x" in arrays:

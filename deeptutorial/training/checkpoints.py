@@ -61,9 +61,8 @@ class Checkpoints:
         Raises
         ------
         RunFolderError
-            If there are checkpoints, but none that is whole.
-        OSError
-            If one cannot be read; it may be whole all the same.
+            If there are checkpoints, but none that is whole, or one that cannot be read: it may be
+            whole all the same.
         """
         found, failures = [], []
         for name in NAMES:
@@ -73,6 +72,11 @@ class Checkpoints:
                     found.append(_read(path))
                 except ArchiveError as error:
                     failures.append(str(error))
+                except OSError as error:
+                    raise RunFolderError(
+                        f"{path} cannot be read ({error.strerror}): resume once it can be, or move "
+                        "it elsewhere to go on without it"
+                    ) from error
         if failures and not found:
             raise RunFolderError(
                 f"no checkpoint can be used ({'; '.join(failures)}); remove "
