@@ -38,12 +38,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dA import test_dA
-from deeptutorial import dA, load_model
+from deeptutorial import SdA, dA, load_model
 from deeptutorial.archives import ArchiveError, read_npy, write_archive
+from deeptutorial.commands.info import info
+from deeptutorial.commands.inputs import read_examples
 from deeptutorial.commands.parser import LARGEST, MOST
 from deeptutorial.commands.script_options import SdA_options, dA_options
-from deeptutorial.datasets import DatasetError
-from deeptutorial.datasets.idx import read_idx
+from deeptutorial.datasets import DatasetError, read_dataset
+from deeptutorial.datasets.idx import IDX_NAMES, read_idx
+from deeptutorial.datasets.load import READERS
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_npz, read_picture
 from deeptutorial.training import DivergenceError, EarlyStopping, Run, RunFolderError
@@ -157,6 +160,43 @@ def model_arrays(path: Path) -> list:
     return [param.get_value() for param in model.named_params().values()]
 
 
+def info_lines(path: Path) -> list:
+    """Let the command tell of a model: nothing of it reaches the terminal as it is."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        info(str(path))
+    for line in out.getvalue().splitlines():
+        assert line.isprintable()
+        assert len(line) < 500
+    return []
+
+
+def rows_for(model: dA) -> Callable[[Path], Any]:
+    """Return what reads examples for a model, as `deeptutorial encode` does."""
+
+    def read(path: Path) -> list:
+        rows = read_examples(str(path), model)
+        assert rows.shape[1:] == (model.n_visible,)
+        return [rows]
+
+    return read
+
+
+def folder_arrays(place: str) -> Callable[[Path], Any]:
+    """Return what reads a folder that a file of ours is put into, at its place there."""
+
+    def read(path: Path) -> list:
+        folder = path.parent / f"folder of {place}"
+        folder.mkdir(exist_ok=True)
+        (folder / place).write_bytes(path.read_bytes())
+        try:
+            return dataset_arrays(read_dataset(folder))
+        except DatasetError as error:
+            raise DatasetError(f"file: {error}") from error
+
+    return read
+
+
 def npy_array(path: Path) -> np.ndarray:
     with open(path, "rb") as file:
         try:
@@ -213,6 +253,34 @@ class Resumption:
             raise RunFolderError(f"file: {error}") from error
 
 
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " ", ".amat": " "}
+
+
+def others_read(x: np.ndarray, labels: np.ndarray) -> list[Kind]:
+    """Return the kinds of tables that are read by their names, besides .npz."""
+    rows = np.column_stack([x, labels])
+    found = []
+    for suffix in sorted(set(READERS) & set(SEPARATORS)):
+        lines = [SEPARATORS[suffix].join(f"{value:g}" for value in row) for row in rows]
+        content = ("\n".join(lines) + "\n").encode()
+
+        def read(path: Path, suffix=suffix) -> list:
+            return dataset_arrays(READERS[suffix](path))
+
+        found.append(Kind(f"table, {suffix}", content, read, suffix=suffix))
+    return found
+
+
+def float_tiff() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((2, 2), 0.5, "float32")).save(file, "TIFF")
+    return file.getvalue()
+
+
+FORGED = ("model", "model of a stack", "model, told of", "checkpoint")
+"""Kinds with a checksum, which whoever forges one can make right."""
+
+
 def kinds(folder: Path) -> list[Kind]:
     """Return all kinds of files, with a small good one of each."""
     rng = np.random.default_rng(0)
@@ -226,6 +294,18 @@ def kinds(folder: Path) -> list[Kind]:
     np.save(npy, x)
     da = dA(numpy_rng=np.random.RandomState(0), n_visible=4, n_hidden=3)
     da.save(folder / "model.npz")
+    SdA(np.random.RandomState(0), n_ins=4, hidden_layers_sizes=[3, 2], n_outs=2).save(
+        folder / "stack.npz"
+    )
+    for name, shape in (("train", (7, 2, 2)), ("t10k", (7, 2, 2))):
+        whole = folder / f"folder of {IDX_NAMES[0]}"
+        whole.mkdir(exist_ok=True)
+        (whole / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(shape, pixels.tobytes()))
+        (whole / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes((7,), bytes(7)))
+    for i in range(6):
+        pictures = folder / "folder of a.png"
+        pictures.mkdir(exist_ok=True)
+        Image.fromarray(pixels[i].repeat(4, 0).repeat(4, 1)).save(pictures / f"{i}.png")
     resumption = Resumption()
     (folder / "resumption").mkdir()
     checkpoint = resumption.checkpoint(folder / "resumption")
@@ -255,7 +335,14 @@ def kinds(folder: Path) -> list[Kind]:
                 *(("JPEG", "L"), ("PPM", "L"), ("WEBP", "RGB"), ("ICO", "RGBA"), ("TGA", "L")),
             )
         ),
+        Kind("folder of pictures", picture("PNG"), folder_arrays("a.png"), suffix=".png"),
+        Kind("folder of IDX", idx, folder_arrays(IDX_NAMES[0])),
+        Kind("npy, encoded", npy.getvalue(), rows_for(da), suffix=".npy"),
+        Kind("TIFF of floats, encoded", float_tiff(), rows_for(da), suffix=".tif"),
+        *others_read(x, labels),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
+        Kind("model of a stack", (folder / "stack.npz").read_bytes(), model_arrays, True, ".npz"),
+        Kind("model, told of", (folder / "model.npz").read_bytes(), info_lines, suffix=".npz"),
         Kind("checkpoint", checkpoint, resumption, True, ".npz"),
     ]
 
@@ -711,7 +798,7 @@ def main() -> int:
             *(
                 lambda kind=kind: examine_forged(kind, counts, folder, n, seed_)
                 for kind in all_kinds
-                if kind.name in ("model", "checkpoint")
+                if kind.name in FORGED
             ),
             lambda: examine_command_lines(counts, n, seed_),
             lambda: examine_bombs(all_kinds, counts, folder),
