@@ -524,6 +524,7 @@ def bombs():
     yield "IDX, gzipped", b"".join([gzip.compress(idx[: 1 << 20], 9)] * 400)
     yield "pickle, gzipped", gzip.compress(b"\x80\x02B" + struct.pack("<I", len(zeros)) + zeros, 9)
     yield "pickle, gzipped", gzip.compress(b"(" * 300_000_000, 9)
+    yield "pickle, gzipped", gzip.compress(asked_again_and_again(100_000_000, 80), 9)
     for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
@@ -537,6 +538,19 @@ def bombs():
     for side in (10_000, 20_000, 60_000):
         yield "picture, PNG", png_of_nothing(side)
     yield "picture, BMP", bmp_of_nothing(60_000)
+
+
+def asked_again_and_again(size: int, times: int) -> bytes:
+    """Return a pickle that makes arrays of the same bytes, again and again."""
+
+    def text(value: str) -> bytes:
+        return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+    memo = b"B" + struct.pack("<I", size) + bytes(size) + b"q\x000"
+    memo += b"cnumpy\ndtype\n(" + text("u1") + b"tRq\x010"
+    memo += b"(J" + struct.pack("<i", size) + b"tq\x020"
+    memo += b"cnumpy.core.numeric\n_frombuffer\nq\x030" + text("C") + b"q\x040"
+    return b"\x80\x05" + memo + b"(" + b"(h\x03h\x00h\x01h\x02h\x04tR" * times + b"t."
 
 
 def png_of_nothing(side: int) -> bytes:

@@ -179,6 +179,9 @@ class Drill:
             for _ in range(self.size.at_any_time):
                 own = random.Random(rng.random())
                 yield _task(kills.end_at_any_time, undisturbed, self.new_folder(), number, own)
+            if self.size.with_mnist:
+                own, folder = random.Random(rng.random()), self.new_folder()
+                yield _task(_end_with_empty_caches, undisturbed, folder, number, own)
         yield _task(kills.interrupt_twice, undisturbed, self.new_folder())
 
     def tasks_of_programs(self) -> Iterator[Task]:
@@ -199,6 +202,10 @@ class Drill:
                 undisturbed = self.undisturbed(mnist_dA(backend, n_threads, 3))
                 rng = self.rng("mnist", backend, n_threads)
                 yield _task(kills.kill, undisturbed, self.new_folder(), 3, rng)
+
+
+def _end_with_empty_caches(*arguments) -> None:
+    kills.end_at_any_time(*arguments, is_cold=True)
 
 
 def _task(fault: Callable, *arguments: object) -> Task:

@@ -122,14 +122,26 @@ def end_by_signal(
 
 
 def end_at_any_time(
-    undisturbed: Undisturbed, folder: Path, number: int, rng: random.Random, tally: Tally
+    undisturbed: Undisturbed,
+    folder: Path,
+    number: int,
+    rng: random.Random,
+    tally: Tally,
+    is_cold: bool = False,
 ):
-    """Send SIGTERM or SIGINT at any time: while modules load, functions compile, a page is made."""
+    """Send SIGTERM or SIGINT at any time: while modules load, functions compile, a page is made.
+
+    With caches that are empty, functions compile for most of the time.
+    """
     folder.mkdir()
     script = undisturbed.script
-    process = script.start(folder)
+    caches = {
+        "NUMBA_CACHE_DIR": str(folder / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={folder / 'pytensor'}",
+    }
+    process = script.start(folder, environment=caches if is_cold else {})
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(rng.uniform(0, undisturbed.seconds))
+        process.wait(rng.uniform(0, (10 if is_cold else 1) * undisturbed.seconds))
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
     problems = complaints(err)
@@ -140,7 +152,8 @@ def end_at_any_time(
         problems += undisturbed.problems(folder, out.splitlines())
     else:
         problems += resume(undisturbed, folder, whole_lines(out))
-    tally.add(f"{signal.Signals(number).name} at any time, {script.label}", *problems)
+    when = "with empty caches" if is_cold else "at any time"
+    tally.add(f"{signal.Signals(number).name} {when}, {script.label}", *problems)
 
 
 def interrupt_twice(undisturbed: Undisturbed, folder: Path, tally: Tally):
