@@ -70,23 +70,30 @@ class TooSlowError(BaseException):
 
 @contextlib.contextmanager
 def limits():
-    """Allow some seconds, and some memory more than there is."""
+    """Allow some seconds of work, more of waiting, and some memory more than there is."""
 
     def ring(*_):
         raise TooSlowError(f"more than {SECONDS} seconds")
 
-    old_handler = signal.signal(signal.SIGALRM, ring)
+    clocks = {
+        signal.ITIMER_PROF: (signal.SIGPROF, SECONDS),
+        signal.ITIMER_REAL: (signal.SIGALRM, 10 * SECONDS),
+    }
+    old_handlers = {number: signal.signal(number, ring) for number, _ in clocks.values()}
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEGABYTES * 2**20, hard))
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    for clock, (_, seconds) in clocks.items():
+        signal.setitimer(clock, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for clock in clocks:
+            signal.setitimer(clock, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, old_handler)
+        for number, handler in old_handlers.items():
+            signal.signal(number, handler)
 
 
 # ---- what reads

@@ -12,6 +12,7 @@ lost.
 
 import argparse
 import importlib.util
+import os
 import random
 import shutil
 import signal
@@ -247,6 +248,9 @@ def main() -> int:
     start = time.monotonic()
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="deeptutorial-drill-") as name:
+        left_behind = Path(name, "temporary")  # by processes that are killed
+        left_behind.mkdir()
+        os.environ["TMPDIR"] = str(left_behind)
         drill = Drill(SIZES[arguments.size], seed, Path(name))
         beside = [started([sys.executable, "-m", *words], ROOT) for words in others(drill)]
         perform(drill.tasks(), arguments.at_once, tally)

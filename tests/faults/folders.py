@@ -178,7 +178,7 @@ def links(undisturbed: Undisturbed, folder: Path, tally: Tally):
         (own / OUTPUT / name).symlink_to(target)
         status, printed, err = undisturbed.script.run(own)
         problems = complaints(err)
-        if target.read_text() != "precious":
+        if target.read_bytes() != b"precious":
             problems.append(f"it wrote through the link {name}")
         if status == 0:
             problems += undisturbed.problems(own, printed.splitlines())
