@@ -24,6 +24,7 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from deeptutorial.damage import damage_refused, is_damage
 from deeptutorial.files import replacing
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
 HEADER = "header.json"
 
 CHUNK = 1 << 20
+
+DEEPEST = 50
+"""Lists in lists of a header; Python itself cannot print many more."""
 
 
 class ArchiveError(ValueError):
@@ -78,7 +82,7 @@ def read_archive(
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Read a file that `write_archive` wrote.
 
-    No more memory is taken than the file is large, whatever it claims.
+    Memory is taken for what is in it, whatever it claims.
 
     Parameters
     ----------
@@ -100,13 +104,11 @@ def read_archive(
     OSError
         If it cannot be read.
     """
-    with open_regular(path) as file:
-        try:
-            header, members = _read_members(file)
-        except ArchiveError as error:
-            raise ArchiveError(f"{path}: not a {format}, or a damaged one ({error})") from None
-        except Exception as error:  # a damaged archive can raise nearly anything
-            raise ArchiveError(f"{path}: not a {format}, or a damaged one ({error})") from error
+    with (
+        damage_refused(path, ArchiveError, f"not a {format}, or a damaged one"),
+        open_regular(path) as file,
+    ):
+        header, members = _read_members(file)
 
     if header.get("format") != format:
         raise ArchiveError(f"{path}: not a {format} (its header says {_short(header, 'format')})")
@@ -120,13 +122,11 @@ def read_archive(
         )
     if header.pop("sha256", None) != _digest(header, members):
         raise ArchiveError(f"{path}: a damaged {format}: its content is not what was written")
-    try:
+    with damage_refused(path, ArchiveError, f"a damaged {format}"):
         return header, {
-            name.removesuffix(".npy"): read_npy(io.BytesIO(content))
+            name.removesuffix(".npy"): _read_npy(io.BytesIO(content))
             for name, content in members.items()
         }
-    except Exception as error:
-        raise ArchiveError(f"{path}: a damaged {format} ({error})") from error
 
 
 def open_regular(path: str | os.PathLike) -> BinaryIO:
@@ -141,7 +141,29 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     """
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise ArchiveError(f"{path}: not a regular file")
-    return open(path, "rb")
+    return _Watched(open(path, "rb", buffering=0))
+
+
+class _Watched(io.BufferedReader):
+    """A file that remembers that it could not be read.
+
+    Libraries take that for an end of the file or a wrong beginning (zipfile), and raise something
+    else. At its end this raises what it was.
+    """
+
+    failure: Exception | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size)
+        except (OSError, MemoryError) as error:
+            self.failure = error
+            raise
+
+    def __exit__(self, kind, error, traceback) -> None:
+        super().__exit__(kind, error, traceback)
+        if self.failure is not None and isinstance(error, Exception) and is_damage(error):
+            raise self.failure
 
 
 def read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:
@@ -160,26 +182,33 @@ def read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:
     ArchiveError
         If it is no such array.
     """
-    shape, is_fortran, dtype = read_npy_header(file)
+    try:
+        return _read_npy(file, kinds)
+    except ValueError as error:
+        raise ArchiveError(str(error)) from error
+
+
+def _read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:
+    shape, is_fortran, dtype = _read_npy_header(file)
     if dtype.kind == "O":
-        raise ArchiveError(
+        raise ValueError(
             "an array of objects, not of numbers; np.stack makes one of arrays of the same shape"
         )
     if dtype.kind not in kinds:
-        raise ArchiveError(f"an array of {str(dtype)[:60]}, not of numbers")
+        raise ValueError(f"an array of {str(dtype)[:60]}, not of numbers")
     size = math.prod(shape) * dtype.itemsize
     data = bytearray()
     while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):
         data += chunk
     if any(side < 0 for side in shape) or len(data) != size:
-        raise ArchiveError(f"the header tells of an array of {shape}, and something else follows")
+        raise ValueError(f"the header tells of an array of {shape}, and something else follows")
     try:
         array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if is_fortran else "C")
     except ValueError as error:  # nothing by so much that nobody could count it
-        raise ArchiveError(f"the header tells of an impossible array: {error}") from error
+        raise ValueError(f"the header tells of an impossible array: {error}") from error
     array = np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
     if dtype.kind == "U" and array.size and array.view(np.uint32).max() > sys.maxunicode:
-        raise ArchiveError("texts of characters that there are not")
+        raise ValueError("texts of characters that there are not")
     return array
 
 
@@ -198,16 +227,35 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     ArchiveError
         If there is no such header.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the Python that wrote it
-        try:
+    try:
+        return _read_npy_header(file)
+    except ValueError as error:
+        raise ArchiveError(str(error)) from error
+
+
+def _read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the Python that wrote it
             read_header = {
                 (1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[np.lib.format.read_magic(file)]
             return read_header(file)
-        except Exception as error:  # the header is a Python expression
-            raise ArchiveError(f"no array in NumPy's format: {error}") from error
+    except Exception as error:  # the header is a Python expression
+        if not is_damage(error) and not _is_nested_too_deeply(error):
+            raise
+        raise ValueError(f"no array in NumPy's format: {error}") from error
+
+
+def _is_nested_too_deeply(error: Exception) -> bool:
+    """Tell whether it was Python's parser that complained: it calls that a lack of memory too."""
+    if not isinstance(error, MemoryError):
+        return False
+    try:
+        return bool(bytearray(CHUNK))
+    except MemoryError:
+        return False
 
 
 def _read_members(file: BinaryIO) -> tuple[dict, dict[str, bytes]]:
@@ -216,18 +264,27 @@ def _read_members(file: BinaryIO) -> tuple[dict, dict[str, bytes]]:
         infos = archive.infolist()
         names = [info.filename for info in infos]
         if HEADER not in names:
-            raise ArchiveError(f"there is no {HEADER} in it")
+            raise ValueError(f"there is no {HEADER} in it")
         if len(set(names)) != len(names):
-            raise ArchiveError("a member is there twice")
+            raise ValueError("a member is there twice")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-            raise ArchiveError("a member is compressed")
+            raise ValueError("a member is compressed")
         if sum(info.file_size for info in infos) > size:
-            raise ArchiveError("it claims to hold more than it is large")
+            raise ValueError("it claims to hold more than it is large")
         members = {name: archive.read(name) for name in names}
     header = json.loads(members.pop(HEADER))
     if not isinstance(header, dict):
-        raise ArchiveError("its header is no JSON object")
+        raise ValueError("its header is no JSON object")
+    if _is_deeper(header, DEEPEST):
+        raise ValueError("its header is nested too deeply")
     return header, members
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
 
 
 def _as_npy(array: np.ndarray) -> bytes:

@@ -36,7 +36,13 @@ FLOORS = (
     ("deeptutorial.models",),
     ("deeptutorial.datasets", "deeptutorial.random"),
     ("deeptutorial.compile",),
-    ("deeptutorial.images", "deeptutorial.archives", "deeptutorial.files"),
+    (
+        "deeptutorial.images",
+        "deeptutorial.archives",
+        "deeptutorial.files",
+        "deeptutorial.damage",
+        "deeptutorial.texts",
+    ),
 )
 """From the top. An import leads down; within a floor it may lead from one room to the next."""
 

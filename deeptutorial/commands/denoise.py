@@ -21,6 +21,7 @@ from deeptutorial.commands.tables import Table, form_of, write_table
 from deeptutorial.datasets.arrays import square_shape
 from deeptutorial.models import dA
 from deeptutorial.models.inference import RowFunction
+from deeptutorial.texts import printable
 
 __all__ = ["add_to", "denoise"]
 
@@ -104,7 +105,7 @@ def _denoise_pictures(
         return
     targets = _targets(pictures, Path(output or "denoised"))
     _write_pictures(da, reconstruct, shown, [str(target) for target in targets])
-    print(f"{len(targets)} picture(s) in {output or 'denoised'}", file=sys.stderr)
+    print(f"{len(targets)} picture(s) in {printable(output or 'denoised')}", file=sys.stderr)
 
 
 def _write_pictures(da: dA, reconstruct: RowFunction, shown: Shown, targets: list[str]) -> None:

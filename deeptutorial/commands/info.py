@@ -5,10 +5,14 @@ import numpy as np
 from deeptutorial.commands.inputs import add_model
 from deeptutorial.datasets.description import Description
 from deeptutorial.models import ModelFileError, read_model
+from deeptutorial.texts import printable
 
 __all__ = ["add_to", "info"]
 
 AT_MOST_NAMES = 8
+
+LONGEST_NAME, LONGEST_VALUE = 40, 300
+"""Characters that are shown: who wrote a file may have written a million."""
 
 
 def add_to(commands) -> None:
@@ -35,13 +39,21 @@ def info(model: str) -> None:
         **_of_the_data(model, header, arrays),
         "floatX": header["floatX"],
     }
-    width = max(map(len, [*facts, *arrays]))
-    for name, value in facts.items():
-        print(f"{name:{width}}  {_in_words(value)}")
-    for name, array in arrays.items():
-        shape = " x ".join(map(str, array.shape))
-        print(f"{name:{width}}  {shape}, from {array.min():.4g} to {array.max():.4g}, ", end="")
-        print(f"mean {np.mean(array, dtype='float64'):.4g}")
+    lines = [(name, _in_words(value)) for name, value in facts.items()]
+    lines += [(name, _described(array)) for name, array in arrays.items()]
+    names = [printable(name, LONGEST_NAME) for name, _ in lines]
+    width = max(map(len, names))
+    for name, (_, words) in zip(names, lines, strict=True):
+        print(f"{name:{width}}  {printable(words, LONGEST_VALUE)}")
+
+
+def _described(array: np.ndarray) -> str:
+    shape = " x ".join(map(str, array.shape)) or "a number"
+    if array.size == 0:
+        return f"{shape}, empty"
+    with np.errstate(over="ignore"):
+        mean = np.mean(array, dtype="float64")
+    return f"{shape}, from {array.min():.4g} to {array.max():.4g}, mean {mean:.4g}"
 
 
 def _of_the_data(path: str, header: dict, arrays: dict[str, np.ndarray]) -> dict[str, str]:

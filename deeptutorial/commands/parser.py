@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from deeptutorial.compile import BACKENDS
 from deeptutorial.datasets.scaling import SCALINGS
+from deeptutorial.texts import printable
 
 __all__ = ["LARGEST", "MOST", "OneLineParser", "number", "size", "whole"]
 
@@ -25,7 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
 
     def add_rate(self, option: str, help: str):
         self.add_argument(

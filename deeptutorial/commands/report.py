@@ -12,6 +12,7 @@ from deeptutorial.models import SdA, dA, load_model, read_model
 from deeptutorial.models.corruption import as_noise
 from deeptutorial.report import Trained, write_dA_report, write_SdA_report
 from deeptutorial.report.da_report import USUAL_LEVEL
+from deeptutorial.texts import printable
 
 __all__ = ["add_to", "report"]
 
@@ -81,7 +82,7 @@ def report(
             if level > highest:
                 raise UsageError(f"--corruption-level of {path} must be at most {highest:g}")
         page = write_dA_report(output_folder, levels, [Trained(da) for da in das], datasets)
-    print(page)
+    print(printable(page))
 
 
 def _check_that_it_fits(path: str, model: dA | SdA, dataset: str, datasets: list) -> None:

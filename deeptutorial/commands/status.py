@@ -10,6 +10,7 @@ from deeptutorial.commands.standard_streams import enduring_streams
 from deeptutorial.commands.together import run_in_group
 from deeptutorial.compile import BackendError, processes
 from deeptutorial.datasets import DatasetError
+from deeptutorial.texts import printable
 from deeptutorial.training import (
     DivergenceError,
     RunFolderError,
@@ -62,7 +63,8 @@ def _status_of(main: Callable[..., None], options: dict, name: str | None) -> in
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         if interrupt.args:  # what a run saved, and how to go on with it
-            print(f"Interrupted; {_with_options(str(interrupt), options)}", file=sys.stderr)
+            how = _with_options(str(interrupt), options)
+            print(printable(f"Interrupted; {how}"), file=sys.stderr)
         return 143 if isinstance(interrupt, TerminatedError) else 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,7 +80,8 @@ def _status_of(main: Callable[..., None], options: dict, name: str | None) -> in
 
 def _complain(name: str | None, message: object, status: int) -> int:
     line = " ".join(str(message).split())  # the name of a file can have a line break in it
-    print(f"{name or os.path.basename(sys.argv[0])}: error: {line}", file=sys.stderr)
+    program = name or os.path.basename(sys.argv[0])
+    print(printable(f"{program}: error: {line}"), file=sys.stderr)
     return status
 
 

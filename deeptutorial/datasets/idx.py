@@ -1,10 +1,8 @@
 """IDX, the file format that MNIST and its relatives are published in."""
 
-import gzip
 import os
 import re
 import struct
-import zlib
 from math import prod
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from deeptutorial.datasets.arrays import (
 )
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.relatives import class_names_of, plain_labels, upright
-from deeptutorial.datasets.unpacking import opened
+from deeptutorial.datasets.unpacking import opened, reading
 
 __all__ = [
     "IDX_NAMES",
@@ -103,13 +101,8 @@ def read_idx(path: Path) -> np.ndarray:
     ------
     DatasetError
     """
-    try:
-        with opened(path) as file:
-            content = file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"{path}: damaged gzip data ({error})") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with reading(path, damaged="damaged gzip data"), opened(path) as file:
+        content = file.read()
 
     # Header: two zero bytes, the type, the number of dimensions, their sizes.
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:

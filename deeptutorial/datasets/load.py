@@ -49,6 +49,7 @@ from deeptutorial.datasets.text_tables import (
     refuse_spreadsheet,
     text_table_in_blocks,
 )
+from deeptutorial.texts import printable
 
 __all__ = ["load_data", "read_dataset", "read_in_blocks", "read_undivided"]
 
@@ -326,10 +327,10 @@ def _read_mnist_or_digits(_name: str) -> Dataset | Examples:
     try:
         return _read_mnist()
     except DatasetNotFoundError as error:
-        print(f"No MNIST: {error}.", file=sys.stderr)
+        print(f"No MNIST: {printable(error)}.", file=sys.stderr)
         print(
             "Taking the built-in digits instead; for MNIST, put its four files or mnist.pkl.gz "
-            f"into {data_folders()[0]} (or name their folder as the data set).",
+            f"into {printable(data_folders()[0])} (or name their folder as the data set).",
             file=sys.stderr,
         )
         return read_digits()

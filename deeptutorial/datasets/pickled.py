@@ -20,7 +20,7 @@ import numpy as np
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.pickled_layouts import MOST_NUMBERS, read_layout
-from deeptutorial.datasets.unpacking import opened
+from deeptutorial.datasets.unpacking import opened, reading
 
 __all__ = ["read_pickled", "unpickle"]
 
@@ -55,26 +55,19 @@ def unpickle(path: Path) -> object:
     DatasetError
         If the file cannot be read, is no pickle, or asks for anything else.
     """
-    try:
-        with opened(path) as file:
-            content: object = _ArraysOnlyUnpickler(_Reader(file), encoding="latin1").load()
+    with reading(path, damaged="not a whole pickle of arrays"), opened(path) as file:
+        try:
+            content: object = _ArraysOnlyUnpickler(_Reader(file)).load()
             while file.read(1 << 20):  # to the end, where gzip keeps its checksum
                 pass
-    except DatasetError:
-        raise
-    except _RefusedError as refused:
-        raise DatasetError(
-            f"{path}: refused: the pickle asks for {refused}, and only NumPy arrays are read from "
-            f"a pickle (any other name in it could run code); {_in_place_of(str(refused))}"
-        ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"{path}: damaged gzip data ({error})") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # a damaged pickle can raise nearly anything
-        raise DatasetError(
-            f"{path}: not a whole pickle of arrays ({type(error).__name__}: {error})"
-        ) from error
+        except _RefusedError as refused:
+            raise DatasetError(
+                f"{path}: refused: the pickle asks for {refused}, and only NumPy arrays are read "
+                "from a pickle (any other name in it could run code); "
+                f"{_in_place_of(str(refused))}"
+            ) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise DatasetError(f"{path}: damaged gzip data ({error})") from error
 
     return content
 
@@ -95,14 +88,21 @@ class _Reader:
 
     def __init__(self, file):
         self.file = file
-        self.readline = file.readline
+        self.size = 0
 
     def read(self, size: int) -> bytes | bytearray:
         if size <= self.CHUNK:
-            return self.file.read(size)
+            return self._counted(self.file.read(size))
         content = bytearray()
-        while chunk := self.file.read(min(self.CHUNK, size - len(content))):
+        while chunk := self._counted(self.file.read(min(self.CHUNK, size - len(content)))):
             content += chunk
+        return content
+
+    def readline(self) -> bytes:
+        return self._counted(self.file.readline())
+
+    def _counted(self, content: bytes) -> bytes:
+        self.size += len(content)
         return content
 
 
@@ -222,10 +222,29 @@ class _ArraysOnlyUnpickler(pickle._Unpickler):
     append: Callable[[object], None]
     stack: list
 
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
+    def __init__(self, reader: _Reader):
+        super().__init__(reader, encoding="latin1")  # type: ignore[arg-type]
+        self._reader, self._made = reader, 0
         # Each counts its own steps.
         self.dispatch = _Steps(type(self).dispatch)  # type: ignore[misc]
+
+    def _make(self, values) -> None:
+        """Count values that arrays are to be made of.
+
+        A pickle may ask for the same bytes a thousand times. But an honest one holds those of each
+        array, as bytes, or as a text that becomes bytes that become an array.
+        """
+        self._made += len(values) if isinstance(values, str | bytes | bytearray) else 0
+        if self._made > 2 * self._reader.size:
+            raise ValueError("its arrays are larger than the pickle")
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        self._make(text)
+        return _encode(text, encoding)
+
+    def _frombuffer(self, values, *arguments) -> _PickledArray:
+        self._make(values)
+        return _frombuffer(values, *arguments)
 
     def load_bytearray8(self):
         (size,) = struct.unpack("<Q", self.read(8))
@@ -238,6 +257,8 @@ class _ArraysOnlyUnpickler(pickle._Unpickler):
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, _PickledType | _PickledArray):
             raise _RefusedError(f"a change to {_named(target)}")
+        if isinstance(target, _PickledArray):
+            self._make(state[-1])
         target.__setstate__(state)
 
     dispatch[pickle.BUILD[0]] = load_build
@@ -247,9 +268,12 @@ class _ArraysOnlyUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str):
         try:
-            return _STAND_INS[module, name]
+            stand_in = _STAND_INS[module, name]
         except KeyError:
             raise _RefusedError(f"{module[:60]}.{name[:60]}") from None
+        if stand_in is _encode:
+            return self._encode
+        return self._frombuffer if stand_in is _frombuffer else stand_in
 
     def persistent_load(self, pid):
         raise _RefusedError(f"a persistent object ({_named(pid)})")

@@ -60,7 +60,9 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except Exception:
+    except Exception as error:
+        if isinstance(error, MemoryError):  # then there is none to draw them anew either
+            raise
         return None
     whole = images.shape == (N_DIGITS, 784) and labels.shape == (N_DIGITS,)
     return (images, labels) if whole and images.dtype == labels.dtype == np.uint8 else None

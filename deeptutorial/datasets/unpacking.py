@@ -1,7 +1,9 @@
 """Data files, packed or not, that cannot make us unpack more than there may well be in them.
 
 A megabyte of gzip can hold a gigabyte of zeros. Pictures come to five times their packed size, and
-as floats of the tutorial's layout to fifteen.
+as floats of the tutorial's layout to fifteen. What is counted is what is made, not what is read: a
+quarter of a gigabyte of any file, and of a large one a hundred times as much as it is large. That
+limits the memory to a few times as much, since a byte becomes a float of four.
 """
 
 import bz2
@@ -15,9 +17,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deeptutorial.archives import ArchiveError, open_regular
+from deeptutorial.damage import damage_refused
 from deeptutorial.datasets.errors import DatasetError
 
-__all__ = ["check_unpacked_size", "opened"]
+__all__ = ["check_unpacked_size", "opened", "reading"]
 
 AT_MOST_TIMES = 100
 FREELY = 1 << 28  # bytes, however small the file is
@@ -25,6 +28,34 @@ FREELY = 1 << 28  # bytes, however small the file is
 CHUNK = 1 << 20
 
 XZ_MEMORY = 1 << 27  # bytes that unpacking may need: twice as many as the highest preset asks for
+
+
+@contextmanager
+def reading(
+    path: Path | str, kind: str | None = None, damaged: str | None = None
+) -> Iterator[None]:
+    """Turn what comes up in reading a file into a refusal, other than a lack of memory.
+
+    Parameters
+    ----------
+    path : Path or str
+        What it is called.
+    kind : str, optional
+        What it is read as, where its reader was chosen by its name.
+    damaged : str, optional
+        What to say of a file that is damaged; None says no more than where the system fails.
+
+    Raises
+    ------
+    DatasetError
+    MemoryError
+    """
+    unread = f"cannot be read as {kind}" if kind else "cannot be read"
+    try:
+        with damage_refused(path, DatasetError, damaged or unread):
+            yield
+    except OSError as error:
+        raise DatasetError(f"{path}: {unread} ({error.strerror})") from error
 
 
 @contextmanager
@@ -62,7 +93,16 @@ def opened(path: Path) -> Iterator:
 
 
 def check_unpacked_size(path: Path, size: int, packed: int) -> None:
-    """Refuse what claims to be, or is, out of proportion to the file that it comes from.
+    """Refuse what claims to be, or is, out of proportion to the files that it comes from.
+
+    Parameters
+    ----------
+    path : Path
+        For the message: the file, or the folder of the files.
+    size : int
+        Bytes that are made, all of them together; of pictures, values.
+    packed : int
+        Bytes of the files.
 
     Raises
     ------
@@ -71,7 +111,7 @@ def check_unpacked_size(path: Path, size: int, packed: int) -> None:
     if size > max(FREELY, AT_MOST_TIMES * packed):
         raise DatasetError(
             f"{path}: more than {AT_MOST_TIMES} times as large when unpacked; no data set is, and "
-            "if this one is after all, unpack it first"
+            "if this one is after all, store it without compression"
         )
 
 

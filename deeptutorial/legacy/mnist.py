@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deeptutorial.datasets import read_dataset
 from deeptutorial.datasets.storage import data_folders
+from deeptutorial.texts import printable
 
 __all__ = ["provide"]
 
@@ -54,7 +55,8 @@ def _place() -> str:
         found = str(Path(folder.name, NAME))
         with gzip.open(found, "wb", compresslevel=1) as file:
             pickle.dump((data.train, data.valid, data.test), file, protocol=2)
-    print(f"deeptutorial run: {NAME} is taken from {Path(found).parent}", file=sys.stderr)
+    found_in = printable(Path(found).parent)
+    print(f"deeptutorial run: {NAME} is taken from {found_in}", file=sys.stderr)
     return found
 
 

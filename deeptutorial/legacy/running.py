@@ -14,6 +14,7 @@ import deeptutorial.theano
 from deeptutorial.legacy import mnist, old_names
 from deeptutorial.legacy.importing import Sources, StandInFinder
 from deeptutorial.legacy.python2 import BUILTINS
+from deeptutorial.texts import printable
 
 __all__ = ["run_file"]
 
@@ -95,4 +96,4 @@ def _say_what_was_done(sources: Sources) -> None:
             f"not beside the script, so deeptutorial's stand in: {', '.join(sources.missing)}"
         )
     if done:
-        print(f"deeptutorial run: {'; '.join(done)}", file=sys.stderr)
+        print(f"deeptutorial run: {printable('; '.join(done))}", file=sys.stderr)

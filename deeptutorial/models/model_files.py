@@ -111,9 +111,9 @@ def read_model(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
         raise ModelFileError(f"{path}: unknown floatX {header['floatX']!r:.60}")
     for name, array in arrays.items():
         if array.dtype != header["floatX"]:
-            raise ModelFileError(f"{path}: {name} is {array.dtype}, not {header['floatX']}")
+            raise ModelFileError(f"{path}: {name:.60} is {array.dtype}, not {header['floatX']}")
         if not np.isfinite(array).all():
-            raise ModelFileError(f"{path}: {name} holds NaN or infinity")
+            raise ModelFileError(f"{path}: {name:.60} holds NaN or infinity")
     return header, arrays
 
 

@@ -33,8 +33,9 @@ def value_axis(values: Sequence[float]) -> tuple[list[float], Callable[[float], 
     The axis is logarithmic where the values are positive and far apart.
     """
     low, high = min(values, default=0), max(values, default=1)
-    if low > 0 and high > 5 * low:
-        candidates = [m * 10.0**k for k in range(-6, 7) for m in (1, 2, 5)]
+    if low > 1e-300 and 5 * low < high < 1e300:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        candidates = [m * 10.0**k for k in powers for m in (1, 2, 5)]
         first = max(i for i, c in enumerate(candidates) if c <= low)
         last = min(i for i, c in enumerate(candidates) if c >= high)
         ticks = [float(f"{c:.3g}") for c in candidates[first : last + 1]]

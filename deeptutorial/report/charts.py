@@ -17,7 +17,7 @@ WIDE, NARROW = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 28, 44
 N_COLOURS = 4
 
-Point = tuple[float, float]
+Point = tuple[float, float | None]
 
 
 def series_class(place: int) -> str:
@@ -37,7 +37,7 @@ def line_chart(
     Parameters
     ----------
     curves : mapping from a name to a sequence of (x, y)
-        Points of each curve, from left to right.
+        Points of each curve, from left to right; None in the place of y is left out.
     x_label, y_label : str
     width : int
         Of the wide one, in pixels; with `NARROW` there is no other, and no legend either.
@@ -49,7 +49,8 @@ def line_chart(
     str
         HTML.
     """
-    points = [point for curve in curves.values() for point in curve]
+    known = {name: [(x, y) for x, y in curve if y is not None] for name, curve in curves.items()}
+    points = [point for curve in known.values() for point in curve]
     xs = [x for x, _ in points]
     low, high = min(xs, default=0), max(xs, default=1)
     y_ticks, y_place = value_axis([y for _, y in points])
@@ -57,7 +58,7 @@ def line_chart(
     def draw(frame: _Frame) -> list[str]:
         x_ticks = round_ticks(low, max(high, low + 1), whole=True, about=frame.width // 80)
         parts = frame.axes(x_ticks, [f"{x:g}" for x in x_ticks], y_ticks, y_place)
-        for place, (name, curve) in enumerate(curves.items(), first_colour):
+        for place, (name, curve) in enumerate(known.items(), first_colour):
             pixels = [(frame.across(x, x_ticks), frame.up(y_place(y))) for x, y in curve]
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels)
             parts.append(f'<polyline class="curve {series_class(place)}" points="{path}"/>')

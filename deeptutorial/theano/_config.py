@@ -8,6 +8,7 @@ from pathlib import Path
 import pytensor
 
 from deeptutorial.compile import BackendError, use
+from deeptutorial.texts import printable
 
 __all__ = ["change_flags", "config", "read_flags"]
 
@@ -154,7 +155,7 @@ def _ignored(flags: list[str]) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"theano: {line}", file=sys.stderr)
+    print(f"theano: {printable(line)}", file=sys.stderr)
 
 
 config = Config()

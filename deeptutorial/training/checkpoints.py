@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from deeptutorial.archives import ArchiveError, read_archive, write_archive
 from deeptutorial.files import sweep
+from deeptutorial.texts import printable
 from deeptutorial.training.folder_lock import FolderLock, RunFolderError
+from deeptutorial.training.headers import check_header
 
 __all__ = ["Checkpoints"]
 
@@ -83,28 +85,41 @@ class Checkpoints:
         Raises
         ------
         RunFolderError
-            If there are checkpoints, but none that is whole.
+            If there are checkpoints, but none that is whole, or one that cannot be read: it may be
+            whole all the same.
         """
         found, failures = [], []
         for name in NAMES:
             path = self.folder / name
             if os.path.lexists(path):
                 try:
-                    header, arrays = read_archive(path, FORMAT, VERSION)
-                    found.append((int(header["count"]), header, arrays))
-                except (ArchiveError, OSError, KeyError, TypeError, ValueError) as error:
+                    found.append(_read(path))
+                except ArchiveError as error:
                     failures.append(str(error))
+                except OSError as error:
+                    raise RunFolderError(
+                        f"{path} cannot be read ({error.strerror}): resume once it can be, or move "
+                        "it elsewhere to go on without it"
+                    ) from error
         if failures and not found:
             raise RunFolderError(
                 f"no checkpoint can be used ({'; '.join(failures)}); remove "
                 f"{self.folder / 'checkpoint_*.npz'} to start from the beginning"
             )
         for failure in failures:
-            print(f"{failure}; taking the other checkpoint", file=sys.stderr)
+            print(f"{printable(failure)}; taking the other checkpoint", file=sys.stderr)
         if not found:
             return None
-        self._count, header, arrays = max(found, key=lambda checkpoint: checkpoint[0])
+        header, arrays = max(found, key=lambda checkpoint: checkpoint[0]["count"])
+        self._count = header["count"]
         return header, arrays
+
+    def misfit(self, reason: object) -> RunFolderError:
+        """Return what is to be raised where the checkpoint is whole, and not of this run."""
+        return RunFolderError(
+            f"the checkpoint in {self.folder} does not fit this run ({reason}): remove "
+            f"{self.folder / 'checkpoint_*.npz'} to start from the beginning"
+        )
 
     def write(self, header: dict, arrays: dict[str, np.ndarray]) -> None:
         """Write a checkpoint in the place of the last but one.
@@ -129,6 +144,15 @@ class Checkpoints:
     def release(self) -> None:
         """Let others work in the folder."""
         self._lock.release()
+
+
+def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    header, arrays = read_archive(path, FORMAT, VERSION)
+    try:
+        check_header(header, arrays)
+    except ValueError as error:
+        raise ArchiveError(f"{path}: not a checkpoint of a run ({error})") from error
+    return header, arrays
 
 
 def _new_folder_beside(folder: Path) -> Path:

@@ -1,10 +1,12 @@
 """The state of a run, taken apart into JSON and arrays and put back in place."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
+
+from deeptutorial.texts import printable
 
 __all__ = ["changed_by", "pack", "restore", "unwrapped"]
 
@@ -43,7 +45,7 @@ def pack(value: Any, name: str, arrays: MutableMapping[str, np.ndarray]) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.random.Generator):
-        return {GENERATOR: value.bit_generator.state}
+        return {GENERATOR: pack(value.bit_generator.state, name, arrays)}
     if isinstance(value, list | tuple):
         return [pack(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if hasattr(value, "__array__"):
@@ -53,53 +55,86 @@ def pack(value: Any, name: str, arrays: MutableMapping[str, np.ndarray]) -> Any:
     return {key: pack(item, f"{name}.{key}", arrays) for key, item in attributes.items()}
 
 
-def restore(target: Any, packed: Any, arrays: MutableMapping[str, np.ndarray]) -> None:
+def restore(target: Any, name: str, packed: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Put what `pack` took apart back into a list, a dict, a shared variable or another object.
+
+    Parameters
+    ----------
+    target : list, dict, shared variable or other object with attributes
+    name : str
+        What it was packed by.
+    packed
+    arrays : mapping
 
     Raises
     ------
-    ValueError, TypeError, KeyError
-        If it does not belong there.
+    ValueError
+        If it does not belong there; the message names it. The target is then what it was.
     """
-    value = _unpack(packed, arrays)
+    value = _unpack(packed, name, arrays)
     if isinstance(target, SharedVariable):
-        old = target.get_value(borrow=True)
-        if isinstance(old, np.random.Generator):
-            generator = np.random.Generator(type(old.bit_generator)())
-            generator.bit_generator.state = value
-            value = generator
-        elif (value.dtype, value.shape) != (old.dtype, old.shape):
-            raise ValueError(
-                f"{target} is {old.dtype} {old.shape}, not {value.dtype} {value.shape}"
-            )
-        target.set_value(value, borrow=True)
+        target.set_value(_fitting(target.get_value(borrow=True), value, name), borrow=True)
     elif isinstance(target, list):
-        target[:] = value
+        target[:] = _of_kind(list, value, name)
     elif isinstance(target, dict):
+        value = _of_kind(dict, value, name)
         target.clear()
         target.update(value)
     else:
+        value = _of_kind(dict, value, name)
         if set(value) != set(vars(target)):
-            raise ValueError(f"a {type(target).__name__} has other attributes than {list(value)}")
-        for name, old in vars(target).items():
-            if not _alike(old, value[name]):
-                raise TypeError(f"{name} of a {type(target).__name__} is {str(value[name])[:60]}")
+            raise ValueError(f"{name} has other attributes than a {type(target).__name__}")
+        for key, old in vars(target).items():
+            if not _alike(old, value[key]):
+                raise ValueError(f"{name}.{key} is {printable(value[key], 60)}")
         vars(target).update(value)
 
 
+def _fitting(old: Any, new: Any, name: str) -> Any:
+    """Return the value of a shared variable; refuse what the old one cannot become."""
+    if isinstance(old, np.random.Generator):
+        return _generator(type(old.bit_generator), new, name)
+    if not isinstance(new, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    if (new.dtype, new.shape) != (old.dtype, old.shape):
+        raise ValueError(f"{name} is {new.dtype} {new.shape}, not {old.dtype} {old.shape}")
+    return new
+
+
+def _generator(kind: type, state: Any, name: str) -> np.random.Generator:
+    bit_generator = kind()
+    try:
+        bit_generator.state = state
+        is_taken = pack(bit_generator.state, name, {}) == pack(state, name, {})
+    except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
+        raise ValueError(f"{name} is no state of a {kind.__name__} ({error})") from error
+    if not is_taken:  # a number that is too large is cut without a word
+        raise ValueError(f"{name} is no state of a {kind.__name__}")
+    return np.random.Generator(bit_generator)
+
+
+def _of_kind(kind: type, value: Any, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is no {kind.__name__}")
+    return value
+
+
 def _alike(old: Any, new: Any) -> bool:
-    """Tell whether a value may take another's place: both numbers, or what is not there yet."""
+    """Tell whether a value may take another's place: both numbers, or a first one."""
     kinds = [int if type(value) in (int, float) else type(value) for value in (old, new)]
-    return kinds[0] is kinds[1] or (None in (old, new) and int in kinds)
+    return kinds[0] is kinds[1] or (old is None and kinds[1] is int)
 
 
-def _unpack(packed: Any, arrays: MutableMapping[str, np.ndarray]) -> Any:
+def _unpack(packed: Any, name: str, arrays: Mapping[str, np.ndarray]) -> Any:
     if isinstance(packed, list):
-        return [_unpack(item, arrays) for item in packed]
-    if isinstance(packed, dict):
-        if ARRAY in packed:
-            return arrays[packed[ARRAY]]
-        if GENERATOR in packed:
-            return packed[GENERATOR]
-        return {key: _unpack(item, arrays) for key, item in packed.items()}
-    return packed
+        return [_unpack(item, f"{name}.{i}", arrays) for i, item in enumerate(packed)]
+    if not isinstance(packed, dict):
+        return packed
+    if ARRAY in packed:
+        # An array goes by the name of its place, so that none can stand in for another.
+        if packed != {ARRAY: name} or name not in arrays:
+            raise ValueError(f"the array {name} is missing")
+        return arrays[name]
+    if GENERATOR in packed:
+        return _unpack(packed[GENERATOR], name, arrays)
+    return {key: _unpack(item, f"{name}.{key}", arrays) for key, item in packed.items()}

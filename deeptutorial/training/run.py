@@ -3,9 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +13,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.compile import processes
 from deeptutorial.compile.surroundings import surroundings
+from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.fingerprints import (
     check_surroundings,
@@ -22,7 +22,7 @@ from deeptutorial.training.fingerprints import (
     sha256,
 )
 from deeptutorial.training.folder_lock import RunFolderError
-from deeptutorial.training.headers import Position, check_header, position_in
+from deeptutorial.training.headers import Position, position_in
 from deeptutorial.training.packing import changed_by, pack, restore, unwrapped
 from deeptutorial.training.stage import Stage
 from deeptutorial.training.writer import CheckpointWriter
@@ -150,6 +150,8 @@ class Run:
             What else changes in this stage, and is kept. What a checkpoint has of it is put in
             place at once.
         """
+        if "costs" in state:
+            raise ValueError("costs are kept in any case, as those of the stage")
         number = len(self.stages)
         position, left = self._found(number, name)
         if number == 0:
@@ -170,6 +172,7 @@ class Run:
         if number == 0 and (group := processes.group()) is not None:
             group.check_same("settings", json.dumps(self._comparable, sort_keys=True))
             group.check_same("data", self._data.result())
+        self._check_that_all_is_known(number)
         if number == 0 and self._header is None:
             self._writer.try_out()
         return stage
@@ -212,10 +215,12 @@ class Run:
         """
         if self._header is None or number >= len(self._header["stages"]):
             return Position(name), np.zeros(0)
-        with self._refusing_misfits():
+        try:
             position = position_in(self._header, number, name)
-            is_over = number + 1 < len(self._header["stages"])
-            return position, None if is_over else self._arrays["costs"]
+        except ValueError as error:
+            raise self._checkpoints.misfit(error) from error
+        is_over = number + 1 < len(self._header["stages"])
+        return position, None if is_over else self._arrays["costs"]
 
     def _where_it_began(self, train) -> dict:
         """Return the surroundings in which this run began; see to it that it can go on in these.
@@ -227,8 +232,10 @@ class Run:
         if self._header is None or "surroundings" not in self._header:
             return now
         found = self._header["surroundings"]
-        with self._refusing_misfits():
+        try:
             check_surroundings(found)
+        except ValueError as error:
+            raise self._checkpoints.misfit(error) from error
         if found["backend"] != now["backend"]:
             raise RunFolderError(
                 f"{self._folder} holds a run on the backend {found['backend']!r:.20}, not "
@@ -246,36 +253,47 @@ class Run:
     def _keep(self, name: str, value: object):
         if any(value is other for other in self._state.values()):
             return  # a weight that an earlier stage trained already
-        if self._header is not None and name in self._header["kept"]:
-            with self._refusing_misfits():
-                restore(value, self._header["kept"][name], self._arrays)
+        if self._header is not None and len(self.stages) < len(self._header["stages"]):
+            if name not in self._header["kept"]:
+                raise self._checkpoints.misfit(f"it has no {name}")
+            try:
+                restore(value, name, self._header["kept"][name], self._arrays)
+            except ValueError as error:
+                raise self._checkpoints.misfit(error) from error
         self._state[name] = value
+
+    def _check_that_all_is_known(self, number: int):
+        """See that nothing is left of the checkpoint once its last stage has begun."""
+        if self._header is not None and number == len(self._header["stages"]) - 1:
+            unknown = sorted(set(self._header["kept"]) - set(self._state))
+            if unknown:
+                raise self._checkpoints.misfit(f"it has {unknown[0]!r:.60}, which is not known")
 
     def _resumed(self) -> tuple[dict | None, dict[str, np.ndarray]]:
         newest = self._checkpoints.read_newest()
         if newest is None:
             print(
-                f"{self._folder} holds no run that was interrupted; starting from the beginning",
+                f"{printable(self._folder)} holds no run that was interrupted; starting from the "
+                "beginning",
                 file=sys.stderr,
             )
             return None, {}
         header, arrays = newest
-        with self._refusing_misfits():
-            check_header(header, arrays)
-            for name, value in self._comparable.items():
-                found = header["settings"].get(name)
-                if name == GROWING and type(found) is type(value) is int:
-                    self._compare_epochs(found, value)
-                elif found != value:
-                    raise RunFolderError(
-                        f"{self._folder} holds a run with {name} = {found}, not {value}: resume it "
-                        "with the same arguments, or choose another `output_folder`"
-                    )
-            if header["data"] != self._data.result():
+        for name in dict.fromkeys([*self._comparable, *header["settings"]]):
+            value, found = self._comparable.get(name), header["settings"].get(name)
+            if name == GROWING and type(found) is type(value) is int:
+                self._compare_epochs(found, value)
+            elif found != value:
                 raise RunFolderError(
-                    f"{self._folder} holds a run on other data: resume it with the same ones, or "
-                    "choose another `output_folder`"
+                    f"{self._folder} holds a run with {name:.60} = {printable(found, 60)}, not "
+                    f"{value}: resume it with the same arguments, or choose another "
+                    "`output_folder`"
                 )
+        if header["data"] != self._data.result():
+            raise RunFolderError(
+                f"{self._folder} holds a run on other data: resume it with the same ones, or "
+                "choose another `output_folder`"
+            )
         return header, arrays
 
     def _compare_epochs(self, found: int, wanted: int):
@@ -291,16 +309,3 @@ class Run:
                 f"{self._folder} holds a run of {found} epochs; going on to {wanted}",
                 file=sys.stderr,
             )
-
-    @contextmanager
-    def _refusing_misfits(self) -> Iterator[None]:
-        """Turn what a checkpoint of another program can lead to into one message."""
-        try:
-            yield
-        except RunFolderError:
-            raise
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RunFolderError(
-                f"the checkpoint in {self._folder} does not fit this run ({error}): remove "
-                f"{self._folder / 'checkpoint_*.npz'} to start from the beginning"
-            ) from error

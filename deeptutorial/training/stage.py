@@ -92,7 +92,11 @@ class Stage:
         ValueError
             If there are more epochs than an earlier run was to go through, and a later stage has
             gone on from there.
+        RunFolderError
+            If the checkpoint that the run goes on from is beyond the last one.
         """
+        if self._at.epoch > n_epochs:
+            raise self._writer.misfit(f"{self._at.epoch} epochs are over, of {n_epochs}")
         if self._is_over:
             if self.is_closed and n_epochs > self._at.epoch:
                 raise ValueError(
@@ -123,10 +127,16 @@ class Stage:
         DivergenceError
             If the costs are not finite, or have exploded: at the end of the epoch, or when a
             checkpoint is due.
+        RunFolderError
+            If the checkpoint that the run goes on from is beyond the last one.
         KeyboardInterrupt
             After a checkpoint; its message tells where results are, if `if_interrupted` saved any,
             and how to go on.
         """
+        if self._at.minibatch > n_train_batches:
+            raise self._writer.misfit(
+                f"{self._at.minibatch} minibatches of an epoch are over, of {n_train_batches}"
+            )
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
             self._at.minibatch = batch_index + 1

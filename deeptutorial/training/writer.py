@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.folder_lock import RunFolderError
 
@@ -105,12 +106,16 @@ class CheckpointWriter:
             return "go on with `resume=True`"
         return f"go on with `resume=True` and `output_folder` {self._checkpoints.folder}"
 
+    def misfit(self, reason: object) -> RunFolderError:
+        """Return what is to be raised where the checkpoint is not of this run."""
+        return self._checkpoints.misfit(reason)
+
     def _complain(self, error: Exception):
         complaint = str(error) or "not enough memory"
         if complaint != self._complaint:
             self._complaint = complaint
             kept = ", and the last good one is kept" if self._checkpoints.exist() else ""
             tqdm.write(
-                f"No checkpoint could be written ({complaint}); training goes on{kept}",
+                f"No checkpoint could be written ({printable(complaint)}); training goes on{kept}",
                 file=sys.stderr,
             )

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from deeptutorial import SdA, dA, load_model
+from deeptutorial.archives import read_archive, write_archive
 from deeptutorial.commands import main
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
@@ -268,6 +269,41 @@ def test_report_in_the_scaling_of_the_model(da, data_set, capsys):
     two = ("--corruption-level", 0, "--corruption-level", 0.3)
     run("report", "da.npz", "scaled.npz", *two, "--dataset", "data.npz", status=2)
     assert "scaled.npz has learned from values that were scaled other" in capsys.readouterr().err
+
+
+def test_info_of_a_file_that_wants_to_reach_the_terminal(model, capsys):
+    header, arrays = read_archive(model, "deeptutorial model", 1)
+    header["model"] = "dA\x1b[2J\x1b]0;title\x07"
+    header["hyperparameters"] = {
+        "half": "\ud800",
+        "k" * 10**6: 1,
+        "turned\u202e": "v" * 10**6,
+    }
+    arrays = {"\x9bW": arrays["W"], "empty": np.zeros((0, 3), "float32")}
+    arrays["number"] = np.float32(3).reshape(())
+    write_archive("odd.npz", header, arrays)
+    run("info", "odd.npz")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 9
+    assert all(line.isprintable() and line.isascii() and len(line) < 400 for line in lines)
+    told = dict(line.split(maxsplit=1) for line in lines)
+    assert told["model"] == r"dA\x1b[2J\x1b]0;title\x07"
+    assert told["half"] == r"\ud800"
+    assert told["empty"] == "0 x 3, empty"
+    assert told["number"] == "a number, from 3 to 3, mean 3"
+    assert told[r"\x9bW"].startswith("30 x 7, from ")
+
+
+def test_a_header_of_lists_in_lists_is_refused(model, capsys):
+    header, arrays = read_archive(model, "deeptutorial model", 1)
+    for _ in range(900):
+        header["image_shape"] = [header["image_shape"]]
+    write_archive("deep.npz", header, arrays)
+    run("info", "deep.npz", status=2)
+    assert (
+        "deep.npz: not a deeptutorial model, or a damaged one (its header is nested too deeply)"
+        in (capsys.readouterr().err)
+    )
 
 
 def test_report(model, data_set, stack, capsys):

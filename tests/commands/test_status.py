@@ -57,6 +57,19 @@ def test_a_full_disk_costs_the_lines_and_not_the_run(monkeypatch, capsys):
         assert run_script(lambda: print("line", file=sys.stderr, flush=True), {}) == 0
 
 
+def test_a_name_of_a_file_does_nothing_to_the_terminal(capsys):
+    error = OSError(5, "Input/output error")
+    error.filename = "a\x1b[2J\nb\udcff"
+    for raised in (error, RunFolderError(error.filename)):
+        status, err = ended(raised, capsys)
+        assert status == 2
+        assert err.endswith("\n")
+        assert err[:-1].isprintable()
+        assert err.isascii()
+    status, err = ended(RunFolderError("x" * 10**6), capsys)
+    assert len(err) < 5000
+
+
 @pytest.mark.parametrize(("kind", "status"), [(KeyboardInterrupt, 130), (TerminatedError, 143)])
 def test_an_interrupt_that_tells_something_tells_how_to_go_on(kind, status, capsys):
     assert ended(kind(), capsys) == (status, "")

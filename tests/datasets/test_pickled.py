@@ -610,6 +610,44 @@ def test_memory_is_not_taken_for_a_claim(write, refusal, claim, file_name):
     assert len(message) < 1000
 
 
+BIG = 1_000_000
+
+
+def many_times(one, n=400):
+    """Ask for what is in the memo again and again, and keep all of it."""
+    return b"(" + one * n + b"t."
+
+
+MEMO = {
+    "frombuffer": text("C") + b"q\x03" + dtype(text("u1")) + b"q\x02"
+    + together(number(BIG)) + b"q\x01" + b"B" + struct.pack("<I", BIG) + bytes(BIG) + b"q\x00"
+    + many_times(
+        name("numpy.core.numeric", "_frombuffer") + together(b"h\x00", b"h\x02", b"h\x01", b"h\x03")
+        + b"R"
+    ),
+    "state": dtype(text("u1")) + b"q\x02" + bytes2(bytes(BIG)) + b"q\x00"
+    + many_times(
+        empty_array()
+        + together(number(1), together(number(BIG)), b"h\x02", b"\x89", b"h\x00") + b"b"
+    ),
+    "encode": text("\xe9" * BIG) + b"q\x00" + text("latin1") + b"q\x01"
+    + many_times(call(name("_codecs", "encode"), b"h\x00", b"h\x01")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", MEMO)
+@pytest.mark.parametrize("file_name", ["set.pkl", "set.pkl.gz"])
+def test_the_same_bytes_are_not_made_a_hundred_arrays(write, refusal, asked, file_name):
+    path = write(b"\x80\x02" + MEMO[asked], file_name)
+    tracemalloc.start()
+    try:
+        refusal(read_pickled, path, "its arrays are larger than the pickle")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * BIG
+
+
 @pytest.mark.parametrize("given", ["other encoding: utf8", "x" * 10_000])
 def test_other_encoding_is_refused(write, refusal, given):
     path = write(layout(call(name("_codecs", "encode"), text("abc"), text(given))))

@@ -8,12 +8,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeptutorial.datasets import read_dataset
+from deeptutorial.datasets import read_dataset, unpacking
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pictures import find_pictures, read_picture
 
 GREY = np.array([[0, 1, 2], [128, 254, 255]], np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+
+
+def test_pictures_are_counted_by_their_values(tmp_path, refusal, monkeypatch):
+    """A white page of one bit a pixel is small, and a folder of them may be gigabytes."""
+    for i in range(9):
+        Image.new("1", (3000, 3000)).save(tmp_path / f"{i}.png")
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    monkeypatch.setattr(unpacking, "FREELY", 4 * 3000 * 3000)
+    assert 100 * size < 4 * 3000 * 3000
+    refusal(read_dataset, tmp_path, "100 times as large when unpacked")
+    for path in sorted(tmp_path.iterdir())[4:]:
+        path.unlink()
+    assert len(read_dataset(tmp_path).train[0]) == 2
 
 
 def pgm(values, largest=255):

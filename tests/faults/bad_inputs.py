@@ -38,13 +38,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dA import test_dA
-from deeptutorial import dA, load_model
+from deeptutorial import SdA, dA, load_model
 from deeptutorial.archives import ArchiveError, read_npy, write_archive
+from deeptutorial.commands.info import info
+from deeptutorial.commands.inputs import read_examples
 from deeptutorial.commands.parser import LARGEST, MOST
 from deeptutorial.commands.script_options import SdA_options, dA_options
-from deeptutorial.datasets import DatasetError
+from deeptutorial.datasets import DatasetError, read_dataset
 from deeptutorial.datasets.arrays import Examples, divided, scaled
-from deeptutorial.datasets.idx import read_idx
+from deeptutorial.datasets.idx import IDX_NAMES, read_idx
+from deeptutorial.datasets.load import READERS
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture
@@ -56,6 +59,10 @@ from tests.faults.scripts import small_dA, small_SdA, write_small_data
 REFUSALS = (DatasetError, ArchiveError, RunFolderError, OSError)
 """What the scripts and the command turn into one line and status 2."""
 
+BRIEF = 100
+"""Fewer examples than this are to be over in a minute: files are not cut at every length, and no
+script runs to its end."""
+
 SECONDS = 20
 MEGABYTES = 700
 
@@ -66,23 +73,30 @@ class TooSlowError(BaseException):
 
 @contextlib.contextmanager
 def limits():
-    """Allow some seconds, and some memory more than there is."""
+    """Allow some seconds of work, more of waiting, and some memory more than there is."""
 
     def ring(*_):
         raise TooSlowError(f"more than {SECONDS} seconds")
 
-    old_handler = signal.signal(signal.SIGALRM, ring)
+    clocks = {
+        signal.ITIMER_PROF: (signal.SIGPROF, SECONDS),
+        signal.ITIMER_REAL: (signal.SIGALRM, 10 * SECONDS),
+    }
+    old_handlers = {number: signal.signal(number, ring) for number, _ in clocks.values()}
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEGABYTES * 2**20, hard))
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    for clock, (_, seconds) in clocks.items():
+        signal.setitimer(clock, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for clock in clocks:
+            signal.setitimer(clock, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, old_handler)
+        for number, handler in old_handlers.items():
+            signal.signal(number, handler)
 
 
 # ---- what reads
@@ -162,6 +176,43 @@ def model_arrays(path: Path) -> list:
     return [param.get_value() for param in model.named_params().values()]
 
 
+def info_lines(path: Path) -> list:
+    """Let the command tell of a model: nothing of it reaches the terminal as it is."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        info(str(path))
+    for line in out.getvalue().splitlines():
+        assert line.isprintable()
+        assert len(line) < 500
+    return []
+
+
+def rows_for(model: dA) -> Callable[[Path], Any]:
+    """Return what reads examples for a model, as `deeptutorial encode` does."""
+
+    def read(path: Path) -> list:
+        rows = read_examples(str(path), model)
+        assert rows.shape[1:] == (model.n_visible,)
+        return [rows]
+
+    return read
+
+
+def folder_arrays(place: str) -> Callable[[Path], Any]:
+    """Return what reads a folder that a file of ours is put into, at its place there."""
+
+    def read(path: Path) -> list:
+        folder = path.parent / f"folder of {place}"
+        folder.mkdir(exist_ok=True)
+        (folder / place).write_bytes(path.read_bytes())
+        try:
+            return dataset_arrays(read_dataset(folder))
+        except DatasetError as error:
+            raise DatasetError(f"file: {error}") from error
+
+    return read
+
+
 def npy_array(path: Path) -> np.ndarray:
     with open(path, "rb") as file:
         try:
@@ -218,6 +269,34 @@ class Resumption:
             raise RunFolderError(f"file: {error}") from error
 
 
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " ", ".amat": " "}
+
+
+def others_read(x: np.ndarray, labels: np.ndarray) -> list[Kind]:
+    """Return the kinds of tables that are read by their names, besides .npz."""
+    rows = np.column_stack([x, labels])
+    found = []
+    for suffix in sorted(set(READERS) & set(SEPARATORS)):
+        lines = [SEPARATORS[suffix].join(f"{value:g}" for value in row) for row in rows]
+        content = ("\n".join(lines) + "\n").encode()
+
+        def read(path: Path, suffix=suffix) -> list:
+            return dataset_arrays(READERS[suffix](path))
+
+        found.append(Kind(f"table, {suffix}", content, read, suffix=suffix))
+    return found
+
+
+def float_tiff() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((2, 2), 0.5, "float32")).save(file, "TIFF")
+    return file.getvalue()
+
+
+FORGED = ("model", "model of a stack", "model, told of", "checkpoint")
+"""Kinds with a checksum, which whoever forges one can make right."""
+
+
 def kinds(folder: Path) -> list[Kind]:
     """Return all kinds of files, with a small good one of each."""
     rng = np.random.default_rng(0)
@@ -231,6 +310,18 @@ def kinds(folder: Path) -> list[Kind]:
     np.save(npy, x)
     da = dA(numpy_rng=np.random.RandomState(0), n_visible=4, n_hidden=3)
     da.save(folder / "model.npz")
+    SdA(np.random.RandomState(0), n_ins=4, hidden_layers_sizes=[3, 2], n_outs=2).save(
+        folder / "stack.npz"
+    )
+    for name, shape in (("train", (7, 2, 2)), ("t10k", (7, 2, 2))):
+        whole = folder / f"folder of {IDX_NAMES[0]}"
+        whole.mkdir(exist_ok=True)
+        (whole / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(shape, pixels.tobytes()))
+        (whole / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes((7,), bytes(7)))
+    for i in range(6):
+        pictures = folder / "folder of a.png"
+        pictures.mkdir(exist_ok=True)
+        Image.fromarray(pixels[i].repeat(4, 0).repeat(4, 1)).save(pictures / f"{i}.png")
     resumption = Resumption()
     (folder / "resumption").mkdir()
     checkpoint = resumption.checkpoint(folder / "resumption")
@@ -260,7 +351,14 @@ def kinds(folder: Path) -> list[Kind]:
                 *(("JPEG", "L"), ("PPM", "L"), ("WEBP", "RGB"), ("ICO", "RGBA"), ("TGA", "L")),
             )
         ),
+        Kind("folder of pictures", picture("PNG"), folder_arrays("a.png"), suffix=".png"),
+        Kind("folder of IDX", idx, folder_arrays(IDX_NAMES[0])),
+        Kind("npy, encoded", npy.getvalue(), rows_for(da), suffix=".npy"),
+        Kind("TIFF of floats, encoded", float_tiff(), rows_for(da), suffix=".tif"),
+        *others_read(x, labels),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
+        Kind("model of a stack", (folder / "stack.npz").read_bytes(), model_arrays, True, ".npz"),
+        Kind("model, told of", (folder / "model.npz").read_bytes(), info_lines, suffix=".npz"),
         Kind("checkpoint", checkpoint, resumption, True, ".npz"),
         *(
             Kind(name, content, read, suffix=suffix)
@@ -447,6 +545,7 @@ def bombs():
     yield "IDX, gzipped", b"".join([gzip.compress(idx[: 1 << 20], 9)] * 400)
     yield "pickle, gzipped", gzip.compress(b"\x80\x02B" + struct.pack("<I", len(zeros)) + zeros, 9)
     yield "pickle, gzipped", gzip.compress(b"(" * 300_000_000, 9)
+    yield "pickle, gzipped", gzip.compress(asked_again_and_again(100_000_000, 80), 9)
     for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
@@ -461,6 +560,19 @@ def bombs():
         yield "picture, PNG", png_of_nothing(side)
     yield "picture, BMP", bmp_of_nothing(60_000)
     yield from bad_tables.bombs()
+
+
+def asked_again_and_again(size: int, times: int) -> bytes:
+    """Return a pickle that makes arrays of the same bytes, again and again."""
+
+    def text(value: str) -> bytes:
+        return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+    memo = b"B" + struct.pack("<I", size) + bytes(size) + b"q\x000"
+    memo += b"cnumpy\ndtype\n(" + text("u1") + b"tRq\x010"
+    memo += b"(J" + struct.pack("<i", size) + b"tq\x020"
+    memo += b"cnumpy.core.numeric\n_frombuffer\nq\x030" + text("C") + b"q\x040"
+    return b"\x80\x05" + memo + b"(" + b"(h\x03h\x00h\x01h\x02h\x04tR" * times + b"t."
 
 
 def png_of_nothing(side: int) -> bytes:
@@ -713,20 +825,25 @@ def main() -> int:
     seed_ = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     n = arguments.examples
     print(f"bad-input drill, --examples {n} --seed {seed_}", flush=True)
+    is_brief = n < BRIEF
+    step = 7 if is_brief else 1
     counts = Counts()
     with tempfile.TemporaryDirectory(prefix="deeptutorial-drill-") as name:
         folder = Path(name)
         all_kinds = kinds(folder)
         parts = [
-            *(lambda kind=kind: examine_kind(kind, counts, folder, n, seed_) for kind in all_kinds),
+            *(
+                lambda kind=kind: examine_kind(kind, counts, folder, n, seed_, step)
+                for kind in all_kinds
+            ),
             *(
                 lambda kind=kind: examine_forged(kind, counts, folder, n, seed_)
                 for kind in all_kinds
-                if kind.name in ("model", "checkpoint")
+                if kind.name in FORGED
             ),
             lambda: examine_command_lines(counts, n, seed_),
             lambda: examine_bombs(all_kinds, counts, folder),
-            lambda: examine_runs(counts, folder),
+            *([] if is_brief else [lambda: examine_runs(counts, folder)]),
         ]
         for part in parts:
             try:

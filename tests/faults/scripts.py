@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,24 +29,48 @@ class Script:
 
     name: str
     options: tuple
+    backend: str = "numba"
+    note: str = ""
+    processors: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what it is called in a table."""
+        engine = "" if self.backend == "numba" else f" on {self.backend}"
+        return f"{self.name}{engine}{self.note}"
+
+    def on(self, backend: str) -> "Script":
+        return replace(self, backend=backend)
+
+    def command(self, *more) -> list[str]:
+        start = [sys.executable, "-W", "error", str(ROOT / self.name), "--output-folder", OUTPUT]
+        options = (*self.options, "--backend", self.backend, *more)
+        where = ["taskset", "--cpu-list", self.processors] if self.processors else []
+        return [*where, *start, *map(str, options)]
 
     def start(self, folder: Path, *more, **popen) -> subprocess.Popen:
-        command = [sys.executable, "-W", "error", str(ROOT / self.name), "--output-folder", OUTPUT]
-        return subprocess.Popen(
-            [*command, *map(str, (*self.options, *more))],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **popen,
-        )
+        return started(self.command(*more), folder, **popen)
 
     def run(self, folder: Path, *more, **popen) -> tuple[int, str, str]:
         """Return exit status, stdout and stderr."""
         process = self.start(folder, *more, **popen)
         out, err = process.communicate(timeout=600)
         return process.returncode, out, err
+
+
+def started(
+    command: Sequence[str], folder: Path, environment: Mapping | None = None, **popen
+) -> subprocess.Popen:
+    """Start a process that finds the package, its output in pipes."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, **(environment or {})},
+        **{**streams, **popen},
+    )
 
 
 def small_dA(data: Path, n_epochs: int, *more) -> Script:
@@ -59,6 +84,30 @@ def small_SdA(data: Path, n_epochs: int, *more) -> Script:
     rates = ("--finetune-lr", 0.5, "--finetune-lr-decay", 0.9, "--finetune-corruption", 0.1)
     dropout = ("--finetune-dropout", 0.1, "--corruption-level", 0.1, "--corruption-level", 0.3)
     return Script("SdA.py", (*options, *epochs, *rates, *dropout, "--checkpoint-every", 0, *more))
+
+
+def wide_dA(data: Path, n_epochs: int) -> Script:
+    """Return a training of more weights, which several threads share."""
+    options = ("--dataset", data, "--training-epochs", n_epochs, "--n-hidden", 300)
+    return Script("dA.py", (*options, "--corruption-level", 0.3, "--checkpoint-every", 0))
+
+
+def mnist_dA(backend: str, n_threads: int, n_epochs: int, data: Path | str = "mnist") -> Script:
+    """Return the tutorial's own training, shorter, on so many processors."""
+    cpus = sorted(os.sched_getaffinity(0))[:n_threads]
+    options = ("--dataset", data, "--training-epochs", n_epochs, "--checkpoint-every", 0.5)
+    note = f", MNIST, {n_threads} thread{'s' * (n_threads > 1)}"
+    return Script("dA.py", options, backend, note, ",".join(map(str, cpus)))
+
+
+def write_wide_data(path: Path) -> Path:
+    """Write 1400 pictures of 28x28 pixels."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (1400, 28, 28), dtype=np.uint8) * rng.integers(
+        0, 2, (1400, 28, 28), np.uint8
+    )
+    np.savez_compressed(path, x=x, y=rng.integers(0, 10, 1400))
+    return path
 
 
 def write_small_data(path: Path) -> Path:

@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 
+from deeptutorial.datasets.load import READERS
 from tests.faults import bad_inputs
 
 SEED = 0
@@ -27,6 +28,7 @@ def counts():
 NAMES = (
     *("IDX", "IDX, gzipped", "pickle", "pickle, gzipped", "npz", "npy", "model", "checkpoint"),
     *(f"picture, {kind}" for kind in ("PNG", "GIF", "BMP", "TIFF", "JPEG", "WEBP")),
+    *("folder of pictures", "folder of IDX", "npy, encoded", "model of a stack", "model, told of"),
 )
 
 
@@ -36,7 +38,7 @@ def test_files(name, kinds, counts, folder):
     assert counts.rows[name]["refused"] > 10
 
 
-@pytest.mark.parametrize("name", ["model", "checkpoint"])
+@pytest.mark.parametrize("name", bad_inputs.FORGED)
 def test_forged_files(name, kinds, counts, folder):
     bad_inputs.examine_forged(kinds[name], counts, folder, 20, SEED)
 
@@ -64,6 +66,10 @@ def test_a_gzip_bomb(kinds, folder, monkeypatch):
 def test_a_pickle_of_endless_steps(kinds, folder):
     with pytest.raises(bad_inputs.DatasetError, match="more than 100000 steps"):
         kinds["pickle"].read(written(folder / "file", b"(" * 200_000))
+
+
+def test_every_reader_is_tried():
+    assert set(READERS) <= {".npz", *bad_inputs.SEPARATORS}
 
 
 def test_a_loss_is_told(kinds, folder):

@@ -24,7 +24,11 @@ def inside(svg):
 
 @pytest.mark.parametrize(
     "points",
-    [[(0, 3.0)], [(1, 0.0), (2, 0.0)], [(0.5, 90.0), (1000, 0.01)], [(k, k) for k in range(300)]],
+    [
+        *([(0, 3.0)], [(1, 0.0), (2, 0.0)], [(0.5, 90.0), (1000, 0.01)]),
+        *([(k, k) for k in range(300)], [(0, 1e-9), (1, 1e12)], [(0, 1e-310), (1, 1e299)]),
+        *([(0, None)], [(0, None), (1, 3.0), (2, None), (3, 4.0)]),
+    ],
 )
 def test_lines_stay_in_their_picture(points):
     wide, narrow = drawings(line_chart({"a": points, "b & <c>": points[:1]}, "epoch", "cost"))

@@ -29,7 +29,7 @@ def test_values_come_back_as_they_were():
         "generator": pytensor.shared(np.random.default_rng(4)),
     }
     for name, target in targets.items():
-        restore(target, packed[name], arrays)
+        restore(target, name, packed[name], arrays)
     assert targets["list"] == values["list"]
     assert targets["list"][5] == np.float32(0.1)
     np.testing.assert_array_equal(targets["dict"]["arrays"][0], values["dict"]["arrays"][0])

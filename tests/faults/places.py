@@ -1,0 +1,139 @@
+"""Where a run is at work: its streams, its home, its threads, its engine."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.kills import halted_in_training
+from tests.faults.scripts import OUTPUT
+from tests.faults.tally import Tally
+from tests.faults.undisturbed import Undisturbed, complaints, refused, resume, told, whole_lines
+
+__all__ = ["closed_streams", "foreign_names", "no_home", "other_backend", "other_threads"]
+
+NOBODY = 65534
+
+STREAMS = {
+    "standard output is closed": ">&-",
+    "standard error is closed": "2>&-",
+    "both are closed": ">&- 2>&-",
+    "standard output is full": ">/dev/full",
+    "standard error is full": "2>/dev/full",
+}
+
+
+def closed_streams(undisturbed: Undisturbed, folder: Path, tally: Tally):
+    """Nobody to listen, or no room for what is said: the work is done all the same."""
+    folder.mkdir()
+    for number, (fault, redirection) in enumerate(STREAMS.items()):
+        own = folder / str(number)
+        own.mkdir()
+        shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *undisturbed.script.command()]
+        process = subprocess.run(shell, cwd=own, capture_output=True, text=True, timeout=600)
+        tally.add(fault, *complaints(process.stderr), *undisturbed.problems(own))
+
+
+def foreign_names(undisturbed: Undisturbed, folder: Path, tally: Tally):
+    """Folders of every script and of none, where only ASCII can be printed."""
+    names = ("图片 é", os.fsdecode(b"not text \xff"), "a\nb", "\x1b[2J")
+    for name in names:
+        own = folder / name
+        own.mkdir(parents=True)
+        script = undisturbed.script
+        process = script.start(own, environment={"LC_ALL": "C", "PYTHONUTF8": "0"})
+        out, err = process.communicate(timeout=600)
+        problems = complaints(err) + undisturbed.problems(own, out.splitlines())
+        again = script.start(
+            own,
+            *("--output-folder", name, "--dataset", own / "nowhere"),
+            environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict"},
+        )
+        _, err = again.communicate(timeout=600)
+        problems += complaints(err)
+        if again.returncode != 2 or len(told(err)) != 1 or "\x1b" in err:
+            problems.append(f"status {again.returncode}, it said {told(err)[:3]}")
+        tally.add("names that ASCII has not", *problems)
+
+
+def no_home(undisturbed: Undisturbed, folder: Path, tally: Tally):
+    """Neither a home nor the installation can be written to; only root can try it."""
+    folder.mkdir()
+    if os.geteuid() or not _may_run(NOBODY):
+        tally.show("\n(no other user to run as: not tried)")
+        return
+    data = folder / "data.npz"
+    data.write_bytes(Path(undisturbed.script.options[1]).read_bytes())
+    command = undisturbed.script.command("--dataset", data)
+    folder.chmod(0o777)
+    data.chmod(0o644)
+    nothing = {"HOME": "/nonexistent", "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": ""}
+    environment = {k: v for k, v in os.environ.items() if k not in nothing}
+    environment |= {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    problems = complaints(process.stderr)
+    if process.returncode:
+        problems.append(f"status {process.returncode}: {process.stderr[-300:]}")
+    tally.add("no home to write to", *problems, *undisturbed.problems(folder))
+
+
+def _may_run(user: int) -> bool:
+    """Tell whether another user can use this Python, and see the files."""
+    command = [sys.executable, "-c", f"import numba; open({__file__!r})"]
+    try:
+        done = subprocess.run(
+            command, user=user, group=user, extra_groups=[], capture_output=True, cwd="/"
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def other_threads(undisturbed: Undisturbed, folder: Path, tally: Tally):
+    """Stop with two threads, go on with one, and the other way round: the same bits, or refused."""
+    folder.mkdir()
+    for before, after in ((2, 1), (1, 2)):
+        own = folder / str(before)
+        threads = {"OMP_NUM_THREADS": str(before), "NUMBA_NUM_THREADS": str(before)}
+        process = halted_in_training(undisturbed.script, own, 3, environment=threads)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        out, _ = process.communicate(timeout=600)
+        threads = {"OMP_NUM_THREADS": str(after), "NUMBA_NUM_THREADS": str(after)}
+        again = undisturbed.script.start(own, "--resume", environment=threads)
+        printed, err = again.communicate(timeout=600)
+        if again.returncode == 2:
+            problems = refused(2, printed, err)
+        else:
+            problems = complaints(err)
+            problems += undisturbed.problems(own, [*whole_lines(out), *printed.splitlines()])
+        tally.add("another number of threads", *problems)
+
+
+def other_backend(undisturbed: Undisturbed, folder: Path, tally: Tally):
+    """Stop on one engine, go on on another: refused, or said, since it ends with other bits."""
+    process = halted_in_training(undisturbed.script, folder, 3)
+    process.kill()
+    out, _ = process.communicate(timeout=600)
+    status, printed, err = undisturbed.script.on("c").run(folder, "--resume")
+    problems = complaints(err)
+    if status == 0 and "numba" not in " ".join(told(err)).lower():
+        problems.append("it went on on another engine without a word")
+    elif status == 2:
+        problems += refused(2, printed, "\n".join(told(err)))
+        problems += resume(undisturbed, folder, whole_lines(out))
+    elif status:
+        problems.append(f"status {status}: {err[-300:]}")
+    assert (folder / OUTPUT).is_dir()
+    tally.add("another engine", *problems)
