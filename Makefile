@@ -22,17 +22,17 @@ ARGS ?=
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
 
-test: $(VENV)/.installed
+test: $(VENV)/.testing
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.testing
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.testing
 	$(VENV)/bin/mypy
 
-drill: $(VENV)/.installed
+drill: $(VENV)/.testing
 	$(VENV)/bin/python -m tests.faults.drill $(ARGS)
 
 docs: $(VENV)/.installed
@@ -63,5 +63,9 @@ $(VENV)/.installed: setup.py pyproject.toml
 	       "name another one: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV); this is done once and takes a minute."
 	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.testing: $(VENV)/.installed
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	@touch $@
