@@ -57,12 +57,10 @@ class Shown:
         What their values are called.
     scaling : Scaling or None
         What was done to the values already.
-    are_pictures : bool
-        Whether the examples are files of pictures.
 
     Attributes
     ----------
-    source, identifiers, labels, are_pictures : as given
+    images, source, identifiers, labels : as given
     columns : tuple of str
         What the values are called that the model takes, in its order; empty where nobody knows.
     n_values : int
@@ -83,13 +81,11 @@ class Shown:
         labels: list[str] | None = None,
         columns: Sequence[str] = (),
         scaling: Scaling | None = None,
-        are_pictures: bool = False,
     ):
         self.source, self.identifiers, self.labels = source, identifiers, labels
-        self.are_pictures = are_pictures
         self.columns = model.data.columns or tuple(columns)
         self.n_values = model.n_visible if isinstance(model, dA) else model.n_ins
-        self._images = images
+        self.images = images
         self._any_range = _takes_any_range(model)
         self._scaling, self._done = model.data.scaling, scaling
         if scaling is not None and scaling != self._scaling:
@@ -127,7 +123,7 @@ class Shown:
         )
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     @property
     def heads(self) -> list[str]:
@@ -169,10 +165,10 @@ class Shown:
     def restored(self, X: np.ndarray) -> np.ndarray:
         """Bring rows such as the model makes back to the units, and the bytes, of the examples."""
         values = X if self._scaling is None else self._scaling.undo(X)
-        return from_unit_interval(values, self._images.dtype)
+        return from_unit_interval(values, self.images.dtype)
 
     def _as_learned(self, rows: slice) -> np.ndarray:
-        images = np.asarray(self._images[rows])
+        images = np.asarray(self.images[rows])
         X = to_unit_interval(images.reshape(len(images), -1))
         if self._order is not None:
             X = X[:, self._order]

@@ -62,6 +62,10 @@ def convert_to_rows(
     blocks = read_in_blocks(dataset, **reading)
     with replacing(output) as temporary:
         first, labels, identifiers = _write(temporary, blocks, progress)
+        if first.doubt and scale == "none":  # rows on disk would not raise it any more
+            raise DatasetError(
+                f"{first.source}: {first.doubt}; take --scale max (scale='max' in Python)"
+            )
         rows = np.load(temporary, mmap_mode="r+")
         _impute(rows, first)
         scaling = first.scaling
