@@ -10,7 +10,12 @@ import numpy as np
 
 from deeptutorial.commands.shown import Shown
 from deeptutorial.datasets import PART_NAMES, DatasetError
-from deeptutorial.datasets.arrays import ROUNDING, from_unit_interval, square_shape
+from deeptutorial.datasets.arrays import (
+    ROUNDING,
+    doubt_about_16_bits,
+    from_unit_interval,
+    square_shape,
+)
 from deeptutorial.datasets.cifar import is_cifar_folder
 from deeptutorial.datasets.idx import find_idx_sets
 from deeptutorial.datasets.picture_folders import parts_and_classes
@@ -200,7 +205,17 @@ class Pictures:
         return len(self._pictures)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        return np.stack([self._row(at) for at in range(*rows.indices(len(self)))])
+        found = np.stack([self._row(at) for at in range(*rows.indices(len(self)))])
+        if rows.stop == len(self):
+            self._tell_doubtful_depth()
+        return found
+
+    def _tell_doubtful_depth(self) -> None:
+        """Say it if no picture uses its 16 bits: that can be right, of a dark one."""
+        largest = max((self._largest[at] for at in self._have_16_bits), default=0)
+        doubt = doubt_about_16_bits(int(largest * (1 << 16)))
+        if doubt and self._model.data.scaling is None:
+            print(f"warning: {doubt}, and the model has learned without a scaling", file=sys.stderr)
 
     def _row(self, at: int) -> np.ndarray:
         file, name, number = self._pictures[at]

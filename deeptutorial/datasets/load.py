@@ -210,7 +210,10 @@ def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examp
             return
     found = read_undivided(dataset, **reading)
     if isinstance(found, Dataset):
-        raise DatasetError(f"{found.source}: has a training and a test set, and rows are one piece")
+        raise DatasetError(
+            f"{found.source}: has a training and a test set, and rows are one piece; name one of its "
+            "folders, its files (train-images-idx3-ubyte), or its arrays (FILE::x_train)"
+        )
     yield found
 
 

@@ -265,3 +265,18 @@ def test_12_bits_are_converted_with_a_scaling_only(capsys):
     assert not Path("rows.npy").exists()
     run("convert", "camera", "rows.npy", "--scale", "max")
     np.testing.assert_allclose(np.load("rows.npy")[:, 0], np.arange(4000, 4003) / 4002, rtol=1e-6)
+
+
+def test_12_bits_are_told_of_where_the_model_has_no_scaling(capsys):
+    for i in range(3):
+        save(f"camera/{i}.tif", np.full((HEIGHT, WIDTH), 4000 + i, dtype="uint16"))
+    save_da()
+    run("encode", "da.npz", "camera")
+    assert "warning: the values go up to 4002 only" in capsys.readouterr().err
+    np.save("rows.npy", np.full((3, HEIGHT * WIDTH), 4002, dtype="uint16"))
+    run("encode", "da.npz", "rows.npy", "--output", "of_rows.npy", status=2)
+    assert "rows.npy: the values go up to 4002 only" in capsys.readouterr().err
+    assert not Path("of_rows.npy").exists()
+    np.save("rows.npy", np.full((3, HEIGHT * WIDTH), 40020, dtype="uint16"))
+    run("encode", "da.npz", "rows.npy", "--output", "of_rows.npy")
+    assert capsys.readouterr().err == ""
