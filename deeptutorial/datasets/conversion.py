@@ -28,6 +28,7 @@ def convert_to_rows(
     dataset: str | os.PathLike,
     output: Path,
     scale: str = "none",
+    part: str | None = None,
     progress: Callable[[int], object] = lambda n_rows: None,
     **reading: Any,
 ) -> tuple[int, int]:
@@ -43,6 +44,8 @@ def convert_to_rows(
     output : Path
     scale : {"none", "minmax", "max", "standardize"}
         What is done to the values; all rows together decide on the factors.
+    part : {"training", "validation", "test"}, optional
+        Which one, of data that have parts.
     progress : callable
         Told of rows as they are read.
     **reading
@@ -55,11 +58,11 @@ def convert_to_rows(
     Raises
     ------
     DatasetError
-        If the data cannot be read, or are divided into parts.
+        If the data cannot be read, or are divided into parts and `part` names none of them.
     OSError
         If the rows cannot be written; what was there before is still there.
     """
-    blocks = read_in_blocks(dataset, **reading)
+    blocks = read_in_blocks(dataset, part, **reading)
     with replacing(output) as temporary:
         first, labels, identifiers = _write(temporary, blocks, progress)
         if first.doubt and scale == "none":  # rows on disk would not raise it any more

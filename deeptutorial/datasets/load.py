@@ -16,7 +16,14 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
-from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.arrays import (
+    NO_LABEL,
+    PART_NAMES,
+    Dataset,
+    Examples,
+    divided,
+    scaled,
+)
 from deeptutorial.datasets.cifar import is_cifar_folder, read_cifar_folder
 from deeptutorial.datasets.class_names import numbered
 from deeptutorial.datasets.description import Description
@@ -191,7 +198,9 @@ def _with_numbered_classes(dataset: Dataset) -> Dataset:
     return replace(dataset, train=train, valid=valid, test=test, class_names=class_names)
 
 
-def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examples]:
+def read_in_blocks(
+    dataset: str | os.PathLike, part: str | None = None, **reading: Any
+) -> Iterator[Examples]:
     """Read examples in one piece, some at a time where their kind allows it.
 
     Labels are as the file has them, and what is to be imputed may still be NaN.
@@ -199,22 +208,45 @@ def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examp
     Raises
     ------
     DatasetError
-        Where they are divided into parts, too.
+        Where they are divided into parts and none is named, or the other way round, too.
     """
     path = Path(dataset)
     if os.path.isfile(path):
         read = _reader_of(path)
-        if read in IN_BLOCKS:
+        if read in IN_BLOCKS and part is None:
             _check_options(read, path, reading)
             yield from IN_BLOCKS[read](path, **reading)
             return
     found = read_undivided(dataset, **reading)
     if isinstance(found, Dataset):
-        raise DatasetError(
-            f"{found.source}: has a training and a test set, and rows are one piece; name one of its "
-            "folders, its files (train-images-idx3-ubyte), or its arrays (FILE::x_train)"
-        )
+        if part is None:
+            raise DatasetError(
+                f"{found.source}: has a training and a test set, and rows are one piece; choose "
+                "one by `part`"
+            )
+        found = _as_examples(found, part)
+    elif part is not None:
+        raise DatasetError(f"{found.source}: has no parts; leave `part` out")
     yield found
+
+
+def _as_examples(dataset: Dataset, part: str) -> Examples:
+    """Take a part by itself; its classes have their names, since some may be missing in it."""
+    parts = (dataset.train, dataset.valid, dataset.test)
+    images, labels = dict(zip(PART_NAMES, parts, strict=True))[part]
+    known: np.ndarray | None = labels
+    if (labels == NO_LABEL).all():
+        known = None
+    elif dataset.class_names:
+        names = dict(enumerate(dataset.class_names))
+        known = np.array([names.get(label, "") for label in labels.tolist()], dtype=object)
+    return Examples(
+        *(images, known, dataset.image_shape),
+        columns=dataset.columns,
+        source=dataset.source,
+        scaling=dataset.scaling,
+        doubt=dataset.doubt,
+    )
 
 
 def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples:
