@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from deeptutorial.commands.parser import whole
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets.conversion import convert_to_rows
 
@@ -23,12 +24,21 @@ def add_to(commands) -> None:
         epilog="examples:\n"
         "  deeptutorial convert train.csv rows.npy --label-column label\n"
         "  deeptutorial convert genes.tsv.gz rows.npy --transpose --impute --scale minmax\n"
-        "  deeptutorial convert measured.h5::run/values rows.npy\n",
+        "  deeptutorial convert measured.h5::run/values rows.npy\n"
+        "  deeptutorial convert rows.npy shuffled.npy --shuffle 0\n",
     )
     parser.add_argument("table", metavar="TABLE", help="a data set, as --dataset takes it")
     parser.add_argument("output", metavar="ROWS", help="where the rows go: a .npy file")
     parser.add_reading()
     parser.add_scale()
+    parser.add_argument(
+        "--shuffle",
+        type=whole(0, 2**32 - 1),
+        metavar="SEED",
+        help="write the rows, and what lies beside, in an order drawn by this seed: rows on disk "
+        "are divided and trained on as they lie, which is no good where they are sorted (default: "
+        "in the order of the table, which `deeptutorial encode` keeps)",
+    )
     parser.set_defaults(run=convert)
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, overload
 import numpy as np
 import pytensor
 
-from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_place
 from deeptutorial.commands.parser import OneLineParser
 from deeptutorial.commands.shown import Shown
 from deeptutorial.commands.status import UsageError
@@ -268,14 +268,8 @@ def _npy_on_disk(path: str) -> Examples:
     rows: np.ndarray | _NpyRows
     try:
         with open_regular(path) as file:
-            shape, is_fortran, dtype = read_npy_header(file)
-            size = os.fstat(file.fileno()).st_size
-            is_whole = size == file.tell() + math.prod(shape) * dtype.itemsize
-            if is_fortran or not is_whole or not shape or dtype.kind not in "biuf":
-                file.seek(0)
-                rows = read_npy(file)  # which says what is wrong, if anything is
-            else:
-                rows = _NpyRows(path, shape, dtype, file.tell())
+            place = read_npy_place(file)
+            rows = read_npy(file) if place is None else _NpyRows(path, *place)
     except ArchiveError as error:
         raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
     # It hands out its rows as an array does, which is all that is asked of it.

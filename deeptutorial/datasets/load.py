@@ -33,7 +33,7 @@ from deeptutorial.datasets.idx import (
 )
 from deeptutorial.datasets.in_memory import read_arrays
 from deeptutorial.datasets.matlab import read_mat
-from deeptutorial.datasets.npy import read_npy_rows
+from deeptutorial.datasets.npy import npy_in_blocks, read_npy_rows
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.parquet import parquet_in_blocks, read_parquet
 from deeptutorial.datasets.pickled import read_pickled
@@ -74,6 +74,7 @@ What can be said about how to read such a file are a reader's keyword arguments.
 
 IN_BLOCKS: dict[Reader, Callable[..., Iterator[Examples]]] = {
     read_amat: amat_in_blocks,
+    read_npy_rows: npy_in_blocks,
     read_parquet: parquet_in_blocks,
     read_text_table: text_table_in_blocks,
 }
@@ -120,7 +121,8 @@ def load_data(
           nowhere means ``"mnist"``;
         - a path to a table: ``.csv``, ``.tsv``, ``.txt``, ``.pcl`` (``.gz``, ``.bz2``, ``.xz`` of
           them), ``.parquet``, ``.amat``; or to arrays: ``.npz``, ``.npy``, ``.mat``, ``.h5``, where
-          ``"FILE::NAME"`` names one of several;
+          ``"FILE::NAME"`` names one of several; a ``.npy`` of floatX is not read but mapped, so
+          that it may be larger than the memory, and is divided in its order;
         - what is in memory: rows of examples ``X``, a pair ``(X, y)``, or three of these.
     scale : {"none", "minmax", "max", "standardize"} or Scaling
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
@@ -351,7 +353,9 @@ NAMED: dict[str, Reader] = {
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
     floatX = pytensor.config.floatX
     with np.errstate(over="ignore"):
-        rows = np.ascontiguousarray(images, dtype=floatX)
+        rows = np.require(
+            images, floatX, ["C", "W", "E"]
+        )  # Numba has another type for what is fixed
     if rows.dtype != images.dtype and not np.isfinite(rows).all():
         raise DatasetError(
             f"{of.source}: values from {images.min():g} to {images.max():g} do not fit {floatX}; "

@@ -18,8 +18,7 @@ KINDS = [("cat", "dog", "eel")[i % 3] for i in range(50)]
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch, tmp_path):
     monkeypatch.setattr("deeptutorial.datasets.text_tables.CELLS_OF_A_BLOCK", 28)
-    monkeypatch.setattr("deeptutorial.datasets.conversion.CELLS_AT_ONCE", 28)
-    monkeypatch.setattr("deeptutorial.datasets.scaling.CELLS_AT_ONCE", 28)
+    monkeypatch.setattr("deeptutorial.datasets.blocks.CELLS_AT_ONCE", 28)
     monkeypatch.chdir(tmp_path)
 
 
