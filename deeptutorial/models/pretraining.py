@@ -20,6 +20,9 @@ from deeptutorial.models.parameters import shared_in_floatX
 
 __all__ = ["PretrainingFunction", "pretraining_functions"]
 
+ROWS_OF_A_PIECE = 20 * ROWS_AT_A_TIME
+"""So many are encoded at a time, where their codes go to the disk."""
+
 Encode = Callable[[int, np.ndarray], np.ndarray]
 
 
@@ -140,8 +143,7 @@ class _Codes:
         """Encode rows that lie on disk, and may be more than the memory holds, to such again."""
         known = self.rows[layer + 1].get_value(borrow=True)
         codes = map_temporary_array((len(X), known.shape[1]), known.dtype)
-        n_at_once = 100 * ROWS_AT_A_TIME
-        for start in range(0, len(X), n_at_once):
-            piece = slice(start, start + n_at_once)
+        for start in range(0, len(X), ROWS_OF_A_PIECE):
+            piece = slice(start, start + ROWS_OF_A_PIECE)
             codes[piece] = self._encode(layer, X[piece])
         return codes
