@@ -67,7 +67,7 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         Epochs of fine-tuning that are gone through in any case, before early stopping.
     encode_once : bool
         Send the training set through a layer once it is trained, instead of sending each minibatch
-        through all the layers below at each step.
+        through all the layers below at each step. Codes of mapped rows lie in a temporary file.
     seed : int
         Of the initial weights and the noise.
     resume : bool
