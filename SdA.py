@@ -21,6 +21,7 @@ from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import PART_NAMES, count_classes, count_minibatches, label_values
 from deeptutorial.files import save_png
 from deeptutorial.report import draw_learning_curve, draw_mistakes, write_SdA_report
+from deeptutorial.report.measure import AT_MOST
 from deeptutorial.training import EarlyStopping, Run, print_line
 
 
@@ -66,7 +67,7 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         Epochs of fine-tuning that are gone through in any case, before early stopping.
     encode_once : bool
         Send the training set through a layer once it is trained, instead of sending each minibatch
-        through all the layers below at each step.
+        through all the layers below at each step. Codes of mapped rows lie in a temporary file.
     seed : int
         Of the initial weights and the noise.
     resume : bool
@@ -236,8 +237,8 @@ def save_best(sda, test_set, best, curves, output_folder):
         save_png(draw_learning_curve(curves, title='SdA'),
                  os.path.join(output_folder, 'learning_curve.png'))
         test_set_x, test_set_y = test_set
-        test_images = test_set_x.get_value(borrow=True)
-        save_png(draw_mistakes(test_images, label_values(test_set_y),
+        test_images = test_set_x.get_value(borrow=True)[:AT_MOST]
+        save_png(draw_mistakes(test_images, label_values(test_set_y)[:AT_MOST],
                                sda.predict_proba(test_images), sda.image_shape),
                  os.path.join(output_folder, 'mistakes.png'))
     save_filters(sda.dA_layers[0], sda.image_shape,

@@ -33,6 +33,7 @@ __all__ = [
     "read_archive",
     "read_npy",
     "read_npy_header",
+    "read_npy_place",
     "write_archive",
 ]
 
@@ -129,7 +130,7 @@ def read_archive(
         }
 
 
-def open_regular(path: str | os.PathLike) -> BinaryIO:
+def open_regular(path: str | os.PathLike) -> io.BufferedReader:
     """Open a file for reading, unless it is a pipe or a device, which would keep us waiting.
 
     Raises
@@ -231,6 +232,30 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
         return _read_npy_header(file)
     except ValueError as error:
         raise ArchiveError(str(error)) from error
+
+
+def read_npy_place(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int] | None:
+    """Find out where the rows of numbers lie in a file on disk that is an array in NumPy's format.
+
+    Returns
+    -------
+    shape, dtype, offset
+        The offset in bytes. None, and the file at its beginning again, where there is no array that
+        can be taken from there as it is, one row after the other, or where it is not as long as its
+        header says: `read_npy` reads it then, or says what is wrong.
+
+    Raises
+    ------
+    ArchiveError
+        If it has no such header.
+    """
+    shape, is_fortran, dtype = read_npy_header(file)
+    offset, size = file.tell(), os.fstat(file.fileno()).st_size
+    is_whole = size == offset + math.prod(shape) * dtype.itemsize and all(s > 0 for s in shape)
+    if is_fortran or not is_whole or not shape or dtype.kind not in "biuf":
+        file.seek(0)
+        return None
+    return shape, dtype, offset
 
 
 def _read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -40,6 +40,7 @@ FLOORS = (
         "deeptutorial.images",
         "deeptutorial.archives",
         "deeptutorial.files",
+        "deeptutorial.mapped_files",
         "deeptutorial.damage",
         "deeptutorial.texts",
     ),

@@ -100,6 +100,7 @@ def elsewhere(tmp_path, monkeypatch):
     genes = rng.normal(7, 2, (30, 140)).round(3).tolist()
     lines = ["\t".join(["gene", *(f"GSM{i}" for i in range(140))])]
     lines += ["\t".join([f"g{i}", *map(str, row)]) for i, row in enumerate(genes)]
+    (tmp_path / "genes.tsv").write_text("\n".join(lines))
     (tmp_path / "expression.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     np.save(tmp_path / "rows.npy", rng.random((140, 30), dtype="float32"))
     for name in ("script.py", "old.py"):
@@ -112,6 +113,11 @@ def elsewhere(tmp_path, monkeypatch):
         model.image_shape = (28, 28)
         (tmp_path / "dA_plots").mkdir()
         model.save(tmp_path / "dA_plots" / "dA_corruption_30.npz")
+        of_genes = deeptutorial.dA(np.random.RandomState(0), n_visible=30, n_hidden=8)
+        parts = deeptutorial.load_data("genes.tsv", scale="minmax", transpose=True)
+        of_genes.data = parts[0][0].tag.data
+        (tmp_path / "genes").mkdir()
+        of_genes.save(tmp_path / "genes" / "dA_corruption_10.npz")
         stack = deeptutorial.SdA(np.random.RandomState(0), hidden_layers_sizes=[8])
         stack.image_shape = (28, 28)
         (tmp_path / "SdA_plots").mkdir()

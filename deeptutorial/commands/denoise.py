@@ -4,21 +4,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deeptutorial.commands.inputs import (
-    STANDARD,
-    Page,
-    add_examples,
-    add_model,
-    find_shown_pictures,
-    load,
-    read_examples,
-    show_pictures,
-)
+from deeptutorial.commands.inputs import STANDARD, add_examples, add_model, load, read_examples
 from deeptutorial.commands.outputs import add_output, check_output, write_png
 from deeptutorial.commands.shown import Shown
+from deeptutorial.commands.shown_pictures import (
+    OPTIONS,
+    Page,
+    Pictures,
+    find_shown_pictures,
+    show_pictures,
+)
 from deeptutorial.commands.status import UsageError
 from deeptutorial.commands.tables import Table, form_of, write_table
-from deeptutorial.datasets.arrays import square_shape
 from deeptutorial.models import dA
 from deeptutorial.models.inference import RowFunction
 from deeptutorial.texts import printable
@@ -62,18 +59,24 @@ def denoise(
     da = load(model, dA)
     z = da.get_reconstructed_input(da.get_hidden_values(da.x))
     reconstruct = RowFunction(da.x, z, da.n_visible, da.n_visible, any_range=True)
-    found = [find_shown_pictures(source) for source in examples]
-    if all(found) and part is None and not reading:
-        pictures = [picture for some in found for picture in some.items()]
-        _denoise_pictures(da, reconstruct, pictures, output)
+    takes_pictures = set(reading) <= OPTIONS
+    skip_damaged = reading.get("skip_damaged", False)
+    found = [takes_pictures and find_shown_pictures(at, skip_damaged) for at in examples]
+    if all(found) and part is not None:
+        raise UsageError("pictures have no parts here: leave --part out, and name their folder")
+    if all(found):
+        pictures = [picture for some in found if some for picture in some.items()]
+        of_pixels = {name: value for name, value in reading.items() if name != "skip_damaged"}
+        shown = show_pictures(pictures, da, "pictures", **of_pixels)
+        _denoise_pictures(reconstruct, shown, pictures, output)
     elif len(examples) > 1:
         raise UsageError(f"{len(examples)} inputs that are not all pictures: take one at a time")
     else:
         shown = read_examples(examples[0], da, part, **reading)
         if output is None and examples == [STANDARD]:
             output = STANDARD
-        if shown.are_pictures:
-            _write_pictures(da, reconstruct, shown, [output or STANDARD])
+        if isinstance(shown.images, Pictures):
+            _write_pictures(reconstruct, shown, [output or STANDARD])
         else:
             _denoise_rows(reconstruct, shown, output, [model, *examples])
 
@@ -95,23 +98,22 @@ def _denoise_rows(
 
 
 def _denoise_pictures(
-    da: dA, reconstruct: RowFunction, pictures: list[tuple[str, Page]], output: str | None
+    reconstruct: RowFunction, shown: Shown, pictures: list[tuple[str, Page]], output: str | None
 ) -> None:
-    shown = show_pictures(pictures, da, "pictures")
     if output == STANDARD:
         if len(pictures) > 1:
             raise UsageError(f"{len(pictures)} pictures do not fit one file: name a folder")
-        _write_pictures(da, reconstruct, shown, [STANDARD])
+        _write_pictures(reconstruct, shown, [STANDARD])
         return
     targets = _targets(pictures, Path(output or "denoised"))
-    _write_pictures(da, reconstruct, shown, [str(target) for target in targets])
+    _write_pictures(reconstruct, shown, [str(target) for target in targets])
     print(f"{len(targets)} picture(s) in {printable(output or 'denoised')}", file=sys.stderr)
 
 
-def _write_pictures(da: dA, reconstruct: RowFunction, shown: Shown, targets: list[str]) -> None:
-    shape = da.image_shape or square_shape(da.n_visible)
-    for rows, X in shown.blocks(da.n_visible):
-        cleaned = shown.restored(reconstruct(X)).reshape(-1, *shape)
+def _write_pictures(reconstruct: RowFunction, shown: Shown, targets: list[str]) -> None:
+    assert isinstance(shown.images, Pictures)  # whoever calls it has seen to that
+    for rows, X in shown.blocks(shown.n_values):
+        cleaned = shown.images.as_pixels(shown.restored(reconstruct(X)), rows)
         for target, pixels in zip(targets[rows], cleaned, strict=True):
             if target != STANDARD:
                 Path(target).parent.mkdir(parents=True, exist_ok=True)

@@ -5,53 +5,34 @@ import math
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 import pytensor
 
-from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_place
 from deeptutorial.commands.parser import OneLineParser
 from deeptutorial.commands.shown import Shown
+from deeptutorial.commands.shown_pictures import OPTIONS, show_one_picture, show_part
 from deeptutorial.commands.status import UsageError
 from deeptutorial.datasets import PART_NAMES, DatasetError
 from deeptutorial.datasets.arrays import Dataset, Examples
-from deeptutorial.datasets.cifar import is_cifar_folder
-from deeptutorial.datasets.idx import find_idx_sets
 from deeptutorial.datasets.load import read_undivided
 from deeptutorial.datasets.npy import with_what_lies_beside
-from deeptutorial.datasets.pictures import (
-    LUMINANCE,
-    find_pictures,
-    is_picture,
-    page_numbers,
-    read_picture,
-)
 from deeptutorial.models import SdA, dA, load_model, read_model
 
 __all__ = [
     "STANDARD",
-    "Page",
     "add_examples",
     "add_model",
-    "find_shown_pictures",
     "load",
     "read_examples",
-    "show_pictures",
 ]
 
 STANDARD = "-"
 """Stands for standard input or output."""
-
-
-class Page(NamedTuple):
-    """A picture on the disk: a file, and which of those in it, 0 but for a TIFF's further pages."""
-
-    path: Path
-    number: int
 
 
 def add_model(parser: ArgumentParser, kind: str = "dA.py or SdA.py", **options) -> None:
@@ -128,9 +109,9 @@ def read_examples(source: str, model: dA | SdA, part: str | None = None, **readi
     if source == STANDARD:
         return _standard_input(model)
     path = os.path.expanduser(source)
-    pictures = {} if part or reading else find_shown_pictures(path)
-    if pictures:
-        return show_pictures(list(pictures.items()), model, source)
+    pictures = show_part(path, model, part, **reading) if set(reading) <= OPTIONS else None
+    if pictures is not None:
+        return pictures
     is_npy = Path(path).suffix.lower() == ".npy" and os.path.isfile(path)
     found = _npy_on_disk(path) if is_npy and not reading else read_undivided(path, **reading)
     if isinstance(found, Dataset):
@@ -145,93 +126,10 @@ def read_examples(source: str, model: dA | SdA, part: str | None = None, **readi
     return Shown.of(replace(found, source=source), model)
 
 
-def find_shown_pictures(path: str) -> dict[str, Page]:
-    """Return the pictures that a path leads to, by what they are called; none if it is other data.
-
-    They are called as they are from the folder on, a single one by its name, and each page of a
-    TIFF that has several by the name with a number.
-    """
-    path = os.path.expanduser(path)
-    if os.path.isfile(path) and is_picture(Path(path)):
-        return dict(_pages(Path(path).name, Path(path)))
-    is_folder = os.path.isdir(path)
-    if is_folder and not find_idx_sets(Path(path)) and not is_cifar_folder(Path(path)):
-        found = find_pictures(Path(path))
-        return dict(page for at in found for page in _pages(str(at.relative_to(path)), at))
-    return {}
-
-
-def _pages(name: str, path: Path) -> Iterator[tuple[str, Page]]:
-    is_tiff = path.suffix.lower() in (".tif", ".tiff")
-    numbers = page_numbers(path) if is_tiff else [0]
-    if len(numbers) == 1:
-        yield name, Page(path, numbers[0])
-        return
-    for number in numbers:
-        of_page = Path(name)
-        yield str(of_page.with_stem(f"{of_page.stem}_{number:04}")), Page(path, number)
-
-
-def show_pictures(pictures: Sequence[tuple[str, Page]], model: dA | SdA, source: str) -> Shown:
-    """Show a model pictures, each with what it is called.
-
-    Colour becomes grey, and grey three equal colours, as the model has it. Where all lie in one of
-    several sub-folders, these are their classes.
-    """
-    folders = [os.path.dirname(name) for name, _ in pictures]
-    labels = folders if len(set(folders)) > 1 and all(folders) else None
-    files = _Pictures([(page.path, str(page.path), page.number) for _, page in pictures], model)
-    names = np.array([name for name, _ in pictures])
-    return Shown(files, model, source, names, labels, are_pictures=True)
-
-
-class _Pictures:
-    """The rows of pictures, each with its name for messages, read when they are asked for."""
-
-    dtype = np.dtype("uint8")  # of what becomes of them again
-
-    def __init__(self, pictures: Sequence[tuple[Path | BinaryIO, str, int]], model: dA | SdA):
-        self._pictures, self._model = pictures, model
-        self.shape = (len(pictures), model.n_visible if isinstance(model, dA) else model.n_ins)
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return np.stack(
-            [
-                _as_row(read_picture(file, name, page=page), name, self._model)
-                for file, name, page in self._pictures[rows]
-            ]
-        )
-
-
-def _as_row(picture: np.ndarray, name: str, model: dA | SdA) -> np.ndarray:
-    shape = model.image_shape
-    n_values = model.n_visible if isinstance(model, dA) else model.n_ins
-    if shape is None:
-        if picture.size != n_values:
-            raise DatasetError(f"{name}: {picture.size} values, but the model takes {n_values}")
-        return picture.ravel()
-    if len(shape) == 2 and picture.ndim == 3:
-        picture = picture @ LUMINANCE
-    elif len(shape) == 3 and picture.ndim == 2:
-        picture = np.repeat(picture[:, :, None], 3, axis=2)
-    if picture.shape != shape:
-        height, width = picture.shape[:2]
-        raise DatasetError(
-            f"{name}: {width}x{height} pixels, but the model has learned from "
-            f"{shape[1]}x{shape[0]}; bring it to that size first"
-        )
-    return picture.ravel()
-
-
 def _standard_input(model: dA | SdA) -> Shown:
     content, name = sys.stdin.buffer.read(), "standard input"
     if not content.startswith(np.lib.format.MAGIC_PREFIX):
-        return Shown(
-            _Pictures([(io.BytesIO(content), name, 0)], model), model, name, are_pictures=True
-        )
+        return show_one_picture(io.BytesIO(content), model, name)
     try:
         array = read_npy(io.BytesIO(content))
     except ArchiveError as error:
@@ -268,14 +166,8 @@ def _npy_on_disk(path: str) -> Examples:
     rows: np.ndarray | _NpyRows
     try:
         with open_regular(path) as file:
-            shape, is_fortran, dtype = read_npy_header(file)
-            size = os.fstat(file.fileno()).st_size
-            is_whole = size == file.tell() + math.prod(shape) * dtype.itemsize
-            if is_fortran or not is_whole or not shape or dtype.kind not in "biuf":
-                file.seek(0)
-                rows = read_npy(file)  # which says what is wrong, if anything is
-            else:
-                rows = _NpyRows(path, shape, dtype, file.tell())
+            place = read_npy_place(file)
+            rows = read_npy(file) if place is None else _NpyRows(path, *place)
     except ArchiveError as error:
         raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
     # It hands out its rows as an array does, which is all that is asked of it.

@@ -80,6 +80,7 @@ class OneLineParser(argparse.ArgumentParser):
             default=argparse.SUPPRESS,
             help="of a table: put the mean of its column in the place of a missing value",
         )
+        self._add_reading_of_pictures()
 
     def add_scale(self):
         self.add_argument(
@@ -92,10 +93,8 @@ class OneLineParser(argparse.ArgumentParser):
             "model's file keeps the factors, and encode, predict and denoise go by them "
             "(default: none)",
         )
-        self.add_reading_of_pictures()
 
-    def add_reading_of_pictures(self):
-        """Add what `load_data` takes about pictures; what is not given is not among the options."""
+    def _add_reading_of_pictures(self):
         self.add_argument(
             "--resize",
             type=size,

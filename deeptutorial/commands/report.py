@@ -92,6 +92,12 @@ def _check_that_it_fits(path: str, model: dA | SdA, dataset: str, datasets: list
         raise DatasetError(
             f"{dataset}: its examples have {n_values} values, but {path} takes {n_taken}"
         )
+    columns = datasets[0][0].tag.data.columns
+    if columns and model.data.columns and columns != model.data.columns:
+        raise DatasetError(
+            f"{dataset}: its columns are others, or in another order, than those that {path} has "
+            f"learned from: {_first_difference(columns, model.data.columns)}"
+        )
     check_range(dataset, model, datasets[2][0].get_value(borrow=True))
     if isinstance(model, SdA):
         labels = label_values(datasets[2][1])
@@ -100,6 +106,11 @@ def _check_that_it_fits(path: str, model: dA | SdA, dataset: str, datasets: list
                 f"{dataset}: its labels are {_in_words(labels)}, but {path} tells {model.n_outs} "
                 "classes apart"
             )
+
+
+def _first_difference(found: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    at = next(at for at, pair in enumerate(zip(found, wanted, strict=True)) if len(set(pair)) > 1)
+    return f"{found[at]!r:.60} in the place of {wanted[at]!r:.60}"
 
 
 def _in_words(labels: np.ndarray) -> str:

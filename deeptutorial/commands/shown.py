@@ -13,6 +13,7 @@ from deeptutorial.datasets.arrays import (
     NO_LABEL,
     ROUNDING,
     Examples,
+    doubt_about_16_bits,
     from_unit_interval,
     to_unit_interval,
 )
@@ -57,12 +58,10 @@ class Shown:
         What their values are called.
     scaling : Scaling or None
         What was done to the values already.
-    are_pictures : bool
-        Whether the examples are files of pictures.
 
     Attributes
     ----------
-    source, identifiers, labels, are_pictures : as given
+    images, source, identifiers, labels : as given
     columns : tuple of str
         What the values are called that the model takes, in its order; empty where nobody knows.
     n_values : int
@@ -83,13 +82,12 @@ class Shown:
         labels: list[str] | None = None,
         columns: Sequence[str] = (),
         scaling: Scaling | None = None,
-        are_pictures: bool = False,
     ):
         self.source, self.identifiers, self.labels = source, identifiers, labels
-        self.are_pictures = are_pictures
         self.columns = model.data.columns or tuple(columns)
         self.n_values = model.n_visible if isinstance(model, dA) else model.n_ins
-        self._images = images
+        self.images = images
+        self._largest_of_16_bits = 0
         self._any_range = _takes_any_range(model)
         self._scaling, self._done = model.data.scaling, scaling
         if scaling is not None and scaling != self._scaling:
@@ -127,7 +125,7 @@ class Shown:
         )
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     @property
     def heads(self) -> list[str]:
@@ -157,7 +155,8 @@ class Shown:
         Raises
         ------
         DatasetError
-            If a value is not finite, or beyond what the model has learned from.
+            If a value is not finite, or beyond what the model has learned from; at the end if all
+            are of fewer bits than the array.
         """
         at_a_time = max(1, VALUES_AT_A_TIME // max(self.n_values, n_out))
         with tqdm(total=len(self), unit=" rows", leave=False, disable=None) as progress:
@@ -165,14 +164,25 @@ class Shown:
                 rows = slice(first, min(first + at_a_time, len(self)))
                 yield rows, self._as_learned(rows)
                 progress.update(rows.stop - first)
+        self._refuse_doubtful_depth()
 
     def restored(self, X: np.ndarray) -> np.ndarray:
         """Bring rows such as the model makes back to the units, and the bytes, of the examples."""
         values = X if self._scaling is None else self._scaling.undo(X)
-        return from_unit_interval(values, self._images.dtype)
+        return from_unit_interval(values, self.images.dtype)
+
+    def _refuse_doubtful_depth(self):
+        """Refuse rows whose 16 bits are not used, as training would; only now all were seen."""
+        doubt = doubt_about_16_bits(self._largest_of_16_bits)
+        if doubt and self._scaling is None:
+            raise DatasetError(
+                f"{self.source}: {doubt}, and the model has learned without a scaling"
+            )
 
     def _as_learned(self, rows: slice) -> np.ndarray:
-        images = np.asarray(self._images[rows])
+        images = np.asarray(self.images[rows])
+        if images.dtype.kind == "u" and images.dtype.itemsize == 2:
+            self._largest_of_16_bits = max(self._largest_of_16_bits, int(images.max()))
         X = to_unit_interval(images.reshape(len(images), -1))
         if self._order is not None:
             X = X[:, self._order]

@@ -1,14 +1,17 @@
 """A data set in memory: in one piece or in three parts, checked."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deeptutorial.datasets.blocks import extent_of
 from deeptutorial.datasets.class_names import NO_LABEL, numbered
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.scaling import Scaling
+from deeptutorial.texts import printable
 
 __all__ = [
     "PART_NAMES",
@@ -62,6 +65,11 @@ class Examples:
     doubt : str
         What speaks against taking the values as they are; empty if nothing does. A scaling dispels
         it.
+    extent : (float, float) or None
+        The least and the largest value of `images`, where that is known: they may be many, and lie
+        on disk.
+    in_order : bool
+        They are divided as they lie, and not shuffled, which would bring all into memory.
     """
 
     images: np.ndarray
@@ -73,6 +81,8 @@ class Examples:
     source: str = ""
     scaling: Scaling | None = None
     doubt: str = ""
+    extent: tuple[float, float] | None = None
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class Dataset:
         What it is, for people.
     scaling : Scaling or None
         What was done to the values.
+    extent : (float, float) or None
+        The least and the largest value in all parts, where that is known.
     """
 
     train: Part
@@ -103,6 +115,7 @@ class Dataset:
     source: str = ""
     scaling: Scaling | None = None
     doubt: str = ""
+    extent: tuple[float, float] | None = None
 
 
 def to_unit_interval(values: np.ndarray) -> np.ndarray:
@@ -147,7 +160,13 @@ def doubt_about_16_bits(largest: int) -> str:
     )
 
 
-def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray | None) -> Part:
+def checked_part(
+    source: str,
+    name: str,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    extent: tuple[float, float] | None = None,
+) -> Part:
     """Check one part of a data set and bring it to two dimensions.
 
     Parameters
@@ -158,6 +177,8 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
         Which part it is, for the message.
     images : ndarray of shape (n, ...)
     labels : ndarray of shape (n,), or None for none
+    extent : (float, float), optional
+        Of floats, as `Examples` has it.
 
     Returns
     -------
@@ -182,7 +203,7 @@ def checked_part(source: str, name: str, images: np.ndarray, labels: np.ndarray 
     images = to_unit_interval(images.reshape(len(images), -1))
     if images.dtype.kind != "f":
         images = images.astype(np.float64)
-    low, high = images.min(), images.max()  # NaN comes through both
+    low, high = extent or extent_of(images)  # NaN comes through both
     if not math.isfinite(low) or not math.isfinite(high):
         raise refuse(f"the images hold {'NaN' if math.isnan(low) else 'infinity'}")
 
@@ -266,8 +287,8 @@ def scaled(dataset: Dataset, scale: str | Scaling, any_range: bool = False) -> D
 def _in_unit_interval(dataset: Dataset) -> Dataset:
     """Refuse values outside [0, 1], but for what rounding does."""
     parts = (dataset.train, dataset.valid, dataset.test)
-    low = min(images.min() for images, _ in parts)
-    high = max(images.max() for images, _ in parts)
+    lows, highs = zip(*([dataset.extent] if dataset.extent else map(_extent, parts)), strict=True)
+    low, high = min(lows), max(highs)
     if low < -ROUNDING or high > 1 + ROUNDING:
         scaling = dataset.scaling
         after = f" after {scaling.kind}" if scaling else ""
@@ -281,17 +302,22 @@ def _in_unit_interval(dataset: Dataset) -> Dataset:
     return _each_part(dataset, lambda images: np.clip(images, 0, 1))
 
 
+def _extent(part: Part) -> tuple[float, float]:
+    return extent_of(part[0])
+
+
 def _each_part(dataset: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
     train, valid, test = (
         (change(images), labels) for images, labels in (dataset.train, dataset.valid, dataset.test)
     )
-    return replace(dataset, train=train, valid=valid, test=test)
+    return replace(dataset, train=train, valid=valid, test=test, extent=None)
 
 
 def divided(whole: Examples) -> Dataset:
     """Divide examples that come in one piece, in MNIST's proportion of 5 : 1 : 1.
 
-    They are shuffled first, always in the same way, since files are often sorted by class.
+    They are shuffled first, always in the same way, since files are often sorted by class. Those
+    that lie on disk are not, unless they are sorted so.
     """
     source = whole.source
     if len(whole.images) < 3:
@@ -299,18 +325,36 @@ def divided(whole: Examples) -> Dataset:
             f"{source}: {len(whole.images)} example(s), and a training, a validation and a test "
             "set need at least one each"
         )
-    ((images, labels),), class_names = checked_parts(
-        source, [("whole", whole.images, whole.labels)]
-    )
-    order = np.random.default_rng(0).permutation(len(images))
+    (numbers,), class_names = numbered([whole.labels])
+    images, labels = checked_part(source, "whole", whole.images, numbers, whole.extent)
     n_held_out = max(1, len(images) // 7)
-    pieces = np.split(order, [len(images) - 2 * n_held_out, len(images) - n_held_out])
+    ends = [len(images) - 2 * n_held_out, len(images) - n_held_out]
+    pieces: Sequence[slice | np.ndarray]
+    if whole.in_order and not _is_sorted_by_class(labels, source):
+        pieces = [slice(ends[0]), slice(*ends), slice(ends[1], None)]  # which are no copies
+    else:
+        order = np.random.default_rng(0).permutation(len(images))
+        pieces = np.split(order, ends)
     train, valid, test = ((images[piece], labels[piece]) for piece in pieces)
     return Dataset(
         *(train, valid, test, whole.image_shape),
         *(class_names or whole.class_names, whole.columns, source, whole.scaling),
         doubt=whole.doubt,
+        extent=whole.extent,
     )
+
+
+def _is_sorted_by_class(labels: np.ndarray, source: str) -> bool:
+    """Tell whether each class lies in one piece, in order, and say what follows if that is so."""
+    steps = np.diff(labels)
+    if not steps.any() or ((steps < 0).any() and (steps > 0).any()):
+        return False
+    print(
+        f"{printable(source)} is sorted by class, and is read into memory to be shuffled; "
+        "`deeptutorial convert ... --shuffle 0` writes its rows in another order",
+        file=sys.stderr,
+    )
+    return True
 
 
 def without_last_sixth(source: str, part: Part) -> tuple[Part, Part]:

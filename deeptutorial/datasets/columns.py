@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deeptutorial.datasets.arrays import Examples, square_shape
+from deeptutorial.datasets.blocks import extent_of
 from deeptutorial.datasets.errors import DatasetError
 
 __all__ = [
@@ -178,7 +179,10 @@ def refuse_missing(examples: Examples) -> Examples:
     DatasetError
     """
     images = examples.images
-    if images.dtype.kind == "f" and np.isnan(images).any():
+    if images.dtype.kind != "f" or not images.size:
+        return examples
+    extent = extent_of(images)
+    if np.isnan(extent).any():
         row, *columns = (int(place[0]) for place in np.nonzero(np.isnan(images)))
         called = (
             "" if examples.identifiers is None else f" ({str(examples.identifiers[row])!r:.60})"
@@ -189,7 +193,7 @@ def refuse_missing(examples: Examples) -> Examples:
             + f": the value is missing (of {int(np.isnan(images).sum())} NaN); take --impute "
             "(impute=True in Python) to put the mean of the column in its place"
         )
-    return examples
+    return replace(examples, extent=extent)
 
 
 def whole(blocks: Iterable[Examples], impute: bool) -> Examples:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deeptutorial.datasets.arrays import Examples, to_unit_interval
+from deeptutorial.datasets.blocks import places_in_blocks
 from deeptutorial.datasets.class_names import numbered
 from deeptutorial.datasets.columns import described_column
 from deeptutorial.datasets.description import Description
@@ -16,19 +17,21 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.load import read_in_blocks
 from deeptutorial.datasets.npy import about_beside, labels_beside
 from deeptutorial.datasets.scaling import Scaling
+from deeptutorial.datasets.shuffling import put_in_order
 from deeptutorial.files import replacing
 
 __all__ = ["convert_to_rows"]
 
 HEADER_SIZE = 128
-CELLS_AT_ONCE = 1 << 22
 
 
 def convert_to_rows(
     dataset: str | os.PathLike,
     output: Path,
     scale: str = "none",
+    part: str | None = None,
     progress: Callable[[int], object] = lambda n_rows: None,
+    shuffle: int | None = None,
     **reading: Any,
 ) -> tuple[int, int]:
     """Write examples in one piece as an array of float32 in NumPy's format.
@@ -43,8 +46,14 @@ def convert_to_rows(
     output : Path
     scale : {"none", "minmax", "max", "standardize"}
         What is done to the values; all rows together decide on the factors.
+    part : {"training", "validation", "test"}, optional
+        Which one, of data that have parts.
     progress : callable
         Told of rows as they are read.
+    shuffle : int, optional
+        Seed of another order of the rows, and of all that lies beside: rows on disk are trained on,
+        and divided into parts, as they lie. None leaves them in the order of the data, as the codes
+        that a model makes of them are.
     **reading
         As `load_data` takes it.
 
@@ -55,13 +64,17 @@ def convert_to_rows(
     Raises
     ------
     DatasetError
-        If the data cannot be read, or are divided into parts.
+        If the data cannot be read, or are divided into parts and `part` names none of them.
     OSError
         If the rows cannot be written; what was there before is still there.
     """
-    blocks = read_in_blocks(dataset, **reading)
+    blocks = read_in_blocks(dataset, part, **reading)
     with replacing(output) as temporary:
         first, labels, identifiers = _write(temporary, blocks, progress)
+        if first.doubt and scale == "none":  # rows on disk would not raise it any more
+            raise DatasetError(
+                f"{first.source}: {first.doubt}; take --scale max (scale='max' in Python)"
+            )
         rows = np.load(temporary, mmap_mode="r+")
         _impute(rows, first)
         scaling = first.scaling
@@ -69,6 +82,12 @@ def convert_to_rows(
             if scaling is not None:
                 raise DatasetError(f"{first.source}: is scaled already ({scaling.kind})")
             scaling = _scale(rows, scale, first.source)
+        if shuffle is not None:
+            order = np.random.default_rng(shuffle).permutation(len(rows))
+            put_in_order(rows, order)
+            labels, identifiers = (
+                beside if beside is None else beside[order] for beside in (labels, identifiers)
+            )
         rows.flush()
         shape = rows.shape
         del rows
@@ -117,8 +136,7 @@ def _joined(pieces: list[np.ndarray | None]) -> np.ndarray | None:
 
 
 def _slices(rows: np.ndarray) -> Iterator[np.ndarray]:
-    n_at_once = max(1, CELLS_AT_ONCE // rows.shape[1])
-    return (rows[start : start + n_at_once] for start in range(0, len(rows), n_at_once))
+    return (rows[place] for place in places_in_blocks(rows))
 
 
 def _impute(rows: np.ndarray, of: Examples):

@@ -16,7 +16,14 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets import download
-from deeptutorial.datasets.arrays import Dataset, Examples, divided, scaled
+from deeptutorial.datasets.arrays import (
+    NO_LABEL,
+    PART_NAMES,
+    Dataset,
+    Examples,
+    divided,
+    scaled,
+)
 from deeptutorial.datasets.cifar import is_cifar_folder, read_cifar_folder
 from deeptutorial.datasets.class_names import numbered
 from deeptutorial.datasets.description import Description
@@ -33,7 +40,7 @@ from deeptutorial.datasets.idx import (
 )
 from deeptutorial.datasets.in_memory import read_arrays
 from deeptutorial.datasets.matlab import read_mat
-from deeptutorial.datasets.npy import read_npy_rows
+from deeptutorial.datasets.npy import npy_in_blocks, read_npy_rows
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.parquet import parquet_in_blocks, read_parquet
 from deeptutorial.datasets.pickled import read_pickled
@@ -74,6 +81,7 @@ What can be said about how to read such a file are a reader's keyword arguments.
 
 IN_BLOCKS: dict[Reader, Callable[..., Iterator[Examples]]] = {
     read_amat: amat_in_blocks,
+    read_npy_rows: npy_in_blocks,
     read_parquet: parquet_in_blocks,
     read_text_table: text_table_in_blocks,
 }
@@ -120,7 +128,8 @@ def load_data(
           nowhere means ``"mnist"``;
         - a path to a table: ``.csv``, ``.tsv``, ``.txt``, ``.pcl`` (``.gz``, ``.bz2``, ``.xz`` of
           them), ``.parquet``, ``.amat``; or to arrays: ``.npz``, ``.npy``, ``.mat``, ``.h5``, where
-          ``"FILE::NAME"`` names one of several;
+          ``"FILE::NAME"`` names one of several; a ``.npy`` of floatX is not read but mapped, so
+          that it may be larger than the memory, and is divided in its order;
         - what is in memory: rows of examples ``X``, a pair ``(X, y)``, or three of these.
     scale : {"none", "minmax", "max", "standardize"} or Scaling
         What is done to values that do not lie in [0, 1]: each column is brought there, or all by
@@ -191,7 +200,9 @@ def _with_numbered_classes(dataset: Dataset) -> Dataset:
     return replace(dataset, train=train, valid=valid, test=test, class_names=class_names)
 
 
-def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examples]:
+def read_in_blocks(
+    dataset: str | os.PathLike, part: str | None = None, **reading: Any
+) -> Iterator[Examples]:
     """Read examples in one piece, some at a time where their kind allows it.
 
     Labels are as the file has them, and what is to be imputed may still be NaN.
@@ -199,19 +210,45 @@ def read_in_blocks(dataset: str | os.PathLike, **reading: Any) -> Iterator[Examp
     Raises
     ------
     DatasetError
-        Where they are divided into parts, too.
+        Where they are divided into parts and none is named, or the other way round, too.
     """
     path = Path(dataset)
     if os.path.isfile(path):
         read = _reader_of(path)
-        if read in IN_BLOCKS:
+        if read in IN_BLOCKS and part is None:
             _check_options(read, path, reading)
             yield from IN_BLOCKS[read](path, **reading)
             return
     found = read_undivided(dataset, **reading)
     if isinstance(found, Dataset):
-        raise DatasetError(f"{found.source}: has a training and a test set, and rows are one piece")
+        if part is None:
+            raise DatasetError(
+                f"{found.source}: has a training and a test set, and rows are one piece; choose "
+                "one by `part`"
+            )
+        found = _as_examples(found, part)
+    elif part is not None:
+        raise DatasetError(f"{found.source}: has no parts; leave `part` out")
     yield found
+
+
+def _as_examples(dataset: Dataset, part: str) -> Examples:
+    """Take a part by itself; its classes have their names, since some may be missing in it."""
+    parts = (dataset.train, dataset.valid, dataset.test)
+    images, labels = dict(zip(PART_NAMES, parts, strict=True))[part]
+    known: np.ndarray | None = labels
+    if (labels == NO_LABEL).all():
+        known = None
+    elif dataset.class_names:
+        names = dict(enumerate(dataset.class_names))
+        known = np.array([names.get(label, "") for label in labels.tolist()], dtype=object)
+    return Examples(
+        *(images, known, dataset.image_shape),
+        columns=dataset.columns,
+        source=dataset.source,
+        scaling=dataset.scaling,
+        doubt=dataset.doubt,
+    )
 
 
 def _read_undivided(dataset: Any, reading: dict[str, Any]) -> Dataset | Examples:
@@ -351,7 +388,9 @@ NAMED: dict[str, Reader] = {
 def _shared_part(images: np.ndarray, labels: np.ndarray, of: Dataset) -> SharedPart:
     floatX = pytensor.config.floatX
     with np.errstate(over="ignore"):
-        rows = np.ascontiguousarray(images, dtype=floatX)
+        rows = np.require(
+            images, floatX, ["C", "W", "E"]
+        )  # Numba has another type for what is fixed
     if rows.dtype != images.dtype and not np.isfinite(rows).all():
         raise DatasetError(
             f"{of.source}: values from {images.min():g} to {images.max():g} do not fit {floatX}; "

@@ -4,20 +4,30 @@ import json
 import lzma
 import math
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytensor
 
-from deeptutorial.archives import ArchiveError, open_regular, read_npy
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_place
 from deeptutorial.datasets.arrays import Examples
+from deeptutorial.datasets.blocks import places_in_blocks
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import examples_of
-from deeptutorial.datasets.unpacking import opened
+from deeptutorial.datasets.unpacking import PACKED, opened
+from deeptutorial.mapped_files import map_array
 
-__all__ = ["about_beside", "labels_beside", "read_npy_rows", "with_what_lies_beside"]
+__all__ = [
+    "about_beside",
+    "labels_beside",
+    "npy_in_blocks",
+    "read_npy_rows",
+    "with_what_lies_beside",
+]
 
 MOST_ABOUT = 1 << 28  # bytes of names
 
@@ -45,6 +55,10 @@ def read_npy_rows(
 ) -> Examples:
     """Read an array of rows, with what `deeptutorial convert` has put beside it.
 
+    Where its values are floats of the type that the run calculates with (floatX), one row after the
+    other, and none of the options is given, it is not read but mapped: its rows come from the disk
+    when they are looked at, and it may be larger than the memory. It is then divided in its order.
+
     Parameters
     ----------
     path : Path
@@ -60,11 +74,50 @@ def read_npy_rows(
         "label_column": label_column,
         "impute": impute,
     }
-    examples = examples_of(str(path), _array(path), _labels(path), **reading)
+    return _read(path, reading, lambda dtype: dtype == pytensor.config.floatX)
+
+
+def npy_in_blocks(path: Path, **reading: Any) -> Iterator[Examples]:
+    """Read such an array some rows at a time, as long as none of the options is given.
+
+    Raises
+    ------
+    DatasetError
+        While it is read.
+    """
+    examples = _read(path, reading, lambda dtype: True)
+    for place in places_in_blocks(examples.images):
+        labels, identifiers = (
+            beside if beside is None else beside[place]
+            for beside in (examples.labels, examples.identifiers)
+        )
+        images = examples.images[place]
+        yield replace(examples, images=images, labels=labels, identifiers=identifiers)
+
+
+def _read(path: Path, reading: dict[str, Any], maps: Callable[[np.dtype], bool]) -> Examples:
+    mapped = None if any(reading.values()) else _mapped(path, maps)
+    images = _array(path) if mapped is None else mapped
+    examples = examples_of(str(path), images, _labels(path), **reading)
+    examples = replace(examples, in_order=mapped is not None)
     about = about_beside(path)
-    if not about.exists() or transpose or label_column is not None:
+    if not about.exists() or reading.get("transpose") or reading.get("label_column") is not None:
         return examples
     return _described(examples, about)
+
+
+def _mapped(path: Path, maps: Callable[[np.dtype], bool]) -> np.ndarray | None:
+    """Map an array of a type that is wanted; return None where it has to be read."""
+    try:
+        with open_regular(path) as file:
+            place = None if file.peek(6).startswith(PACKED) else read_npy_place(file)
+            if place is None or not maps(place[1]) or place[2] % place[1].itemsize:
+                return None
+            return map_array(file, *place)
+    except ArchiveError as error:
+        raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def with_what_lies_beside(path: Path, examples: Examples) -> Examples:
@@ -130,13 +183,11 @@ def _described(examples: Examples, path: Path) -> Examples:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ArchiveError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: does not tell of rows as it should: {error}") from error
-    return Examples(
-        examples.images,
-        examples.labels,
-        examples.image_shape if shape is None else tuple(shape),
-        known.class_names,
-        known.columns,
-        None if identifiers is None else np.array(identifiers, dtype=object),
-        examples.source,
-        known.scaling,
+    return replace(
+        examples,
+        image_shape=examples.image_shape if shape is None else tuple(shape),
+        class_names=known.class_names,
+        columns=known.columns,
+        identifiers=None if identifiers is None else np.array(identifiers, dtype=object),
+        scaling=known.scaling,
     )

@@ -33,7 +33,7 @@ from deeptutorial.datasets.pictures import (
 )
 from deeptutorial.datasets.unpacking import check_unpacked_size
 
-__all__ = ["read_picture_file", "read_picture_folder"]
+__all__ = ["parts_and_classes", "read_picture_file", "read_picture_folder"]
 
 PART_FOLDERS = {
     "train": "training",
@@ -92,12 +92,9 @@ def read_picture_folder(
             f"{what_would_do(folder)}"
         )
     read = _read(folder, paths, resize, grey, skip_damaged)
-    within = [path.relative_to(folder).parts[:-1] for path in read.paths]
-    n_shared = len(list(takewhile(lambda names: len(set(names)) == 1, zip(*within, strict=False))))
-    within = [folders[n_shared:] for folders in within]
-    parts = _parts(folder, within)
+    parts, within = _placed(folder, read.paths)
     if parts is not None:
-        return _in_parts(folder, read, parts, [folders[1:] for folders in within])
+        return _in_parts(folder, read, parts, within)
     labels, class_names = _classes(within)
     identifiers = np.array([os.path.relpath(name, folder) for name in read.names], dtype=object)
     return Examples(
@@ -274,6 +271,44 @@ class _Stack:
 
 def _described(shape: Sequence[int]) -> str:
     return f"{shape[1]}x{shape[0]} pixels"
+
+
+def parts_and_classes(
+    folder: Path, paths: Sequence[Path]
+) -> tuple[list[str] | None, list[str] | None]:
+    """Tell by their folders of which part and of which class pictures are.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set.
+    paths : sequence of Path
+        Of the pictures in it.
+
+    Returns
+    -------
+    parts, classes : list of str, or None
+        One for each picture; None where folders tell nothing of that.
+
+    Raises
+    ------
+    DatasetError
+        If some are parts and others are not.
+    """
+    parts, within = _placed(folder, paths)
+    labels, names = _classes(within)
+    if labels is None:
+        return parts, None
+    return parts, ["" if label == NO_LABEL else names[label] for label in labels]
+
+
+def _placed(folder: Path, paths: Sequence[Path]) -> tuple[list[str] | None, list[tuple[str, ...]]]:
+    """Return of which part each picture is, None where there are none, and the folders in it."""
+    within = [path.relative_to(folder).parts[:-1] for path in paths]
+    n_shared = len(list(takewhile(lambda names: len(set(names)) == 1, zip(*within, strict=False))))
+    within = [folders[n_shared:] for folders in within]
+    parts = _parts(folder, within)
+    return parts, within if parts is None else [folders[1:] for folders in within]
 
 
 def _parts(folder: Path, within: Sequence[Sequence[str]]) -> list[str] | None:

@@ -161,14 +161,13 @@ def page_numbers(path: Path) -> list[int]:
 
     Raises
     ------
+    DamagedPictureError
+        If it is no whole picture.
     DatasetError
-        If it cannot be read.
+        If the system cannot read it.
     """
-    try:
-        with opened_picture(path, str(path)) as picture:
-            return pages(picture)
-    except DamagedPictureError as damage:
-        raise DatasetError(str(damage)) from damage.__cause__
+    with opened_picture(path, str(path)) as picture:
+        return pages(picture)
 
 
 def pages(picture: Image.Image) -> list[int]:

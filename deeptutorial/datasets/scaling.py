@@ -5,14 +5,13 @@ from typing import Self
 
 import numpy as np
 
+from deeptutorial.datasets.blocks import places_in_blocks
 from deeptutorial.datasets.errors import DatasetError
 
 __all__ = ["SCALINGS", "Scaling"]
 
 SCALINGS = ("none", "minmax", "max", "standardize")
 """Nothing; each column to [0, 1]; all by one factor to [0, 1]; each to mean 0 and deviation 1."""
-
-CELLS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,7 @@ class Scaling:
 
 def _deviation(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, some rows at a time: there may be many."""
-    n_at_once = max(1, CELLS_AT_ONCE // rows.shape[1])
     squares = np.zeros_like(mean)
-    for start in range(0, len(rows), n_at_once):
-        squares += ((rows[start : start + n_at_once] - mean) ** 2).sum(axis=0)
+    for place in places_in_blocks(rows):
+        squares += ((rows[place] - mean) ** 2).sum(axis=0)
     return np.sqrt(squares / len(rows))

@@ -20,7 +20,7 @@ from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.damage import damage_refused
 from deeptutorial.datasets.errors import DatasetError
 
-__all__ = ["check_unpacked_size", "opened", "reading"]
+__all__ = ["PACKED", "check_unpacked_size", "opened", "reading"]
 
 AT_MOST_TIMES = 100
 FREELY = 1 << 28  # bytes, however small the file is
@@ -148,6 +148,9 @@ PACKERS: tuple[tuple[str, str, bytes, Callable], ...] = (
     (".bz2", "a bzip2", b"BZh", bz2.BZ2File),
     (".xz", "an xz", b"\xfd7zXZ\0", lambda packed: io.BufferedReader(_Unxz(packed), CHUNK)),
 )
+
+PACKED = tuple(magic for _, _, magic, _ in PACKERS)
+"""What packed files begin with."""
 
 
 class _Measured:

@@ -10,6 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.backends.numba.modes import own_products_mode
 from deeptutorial.datasets.arrays import ROUNDING, to_unit_interval
+from deeptutorial.datasets.blocks import extent_of
 from deeptutorial.models.checks import checked_rows
 
 __all__ = ["ROWS_AT_A_TIME", "RowFunction"]
@@ -70,7 +71,7 @@ class RowFunction:
         return result
 
     def _check_range(self, X: np.ndarray):
-        low, high = to_unit_interval(np.array([X.min(), X.max()]))  # NaN comes through both
+        low, high = to_unit_interval(np.array(extent_of(X)))  # NaN comes through both
         if not np.isfinite(low) or not np.isfinite(high):
             raise ValueError(f"X holds {'NaN' if np.isnan(low) else 'infinity'}")
         if not self._any_range and (low < -ROUNDING or high > 1 + ROUNDING):

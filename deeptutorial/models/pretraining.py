@@ -11,12 +11,17 @@ from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.compile.backends.numba.modes import own_products_mode
 from deeptutorial.datasets import count_minibatches
+from deeptutorial.mapped_files import is_mapped, map_temporary_array
 from deeptutorial.models.checks import checked_number, checked_size, checked_variable
 from deeptutorial.models.corruption import as_noise
 from deeptutorial.models.da import dA
+from deeptutorial.models.inference import ROWS_AT_A_TIME
 from deeptutorial.models.parameters import shared_in_floatX
 
 __all__ = ["PretrainingFunction", "pretraining_functions"]
+
+ROWS_OF_A_PIECE = 20 * ROWS_AT_A_TIME
+"""So many are encoded at a time, where their codes go to the disk."""
 
 Encode = Callable[[int, np.ndarray], np.ndarray]
 
@@ -130,5 +135,15 @@ class _Codes:
         """Work out what is missing; the step will make all codes above the layer out of date."""
         for i in range(self._n_valid, layer + 1):
             below = self.rows[i - 1].get_value(borrow=True)
-            self.rows[i].set_value(self._encode(i - 1, below), borrow=True)
+            encode = self._encoded_on_disk if is_mapped(below) else self._encode
+            self.rows[i].set_value(encode(i - 1, below), borrow=True)
         self._n_valid = layer + 1
+
+    def _encoded_on_disk(self, layer: int, X: np.ndarray) -> np.ndarray:
+        """Encode rows that lie on disk, and may be more than the memory holds, to such again."""
+        known = self.rows[layer + 1].get_value(borrow=True)
+        codes = map_temporary_array((len(X), known.shape[1]), known.dtype)
+        for start in range(0, len(X), ROWS_OF_A_PIECE):
+            piece = slice(start, start + ROWS_OF_A_PIECE)
+            codes[piece] = self._encode(layer, X[piece])
+        return codes

@@ -263,7 +263,8 @@ class SdA:
             not trained any more by then. So instead of sending each minibatch through them at each
             step, send the training set through them at a layer's first step, and keep the codes.
             They are worked out anew if a function of a lower layer was called in between; other
-            changes of the parameters are not noticed.
+            changes of the parameters are not noticed. Codes of rows that are mapped from a file
+            are kept in a temporary file as well.
 
         Returns
         -------

@@ -271,6 +271,19 @@ def test_report_in_the_scaling_of_the_model(da, data_set, capsys):
     assert "scaled.npz has learned from values that were scaled other" in capsys.readouterr().err
 
 
+def test_no_report_of_columns_in_another_order(capsys):
+    """By their places alone they would be taken for others, silently."""
+    x = np.random.default_rng(0).random((40, 3)).round(3).astype(str)
+    for name, heads in (("good", "p,q,r"), ("odd", "p,r,q")):
+        Path(f"{name}.csv").write_text("\n".join([heads, *map(",".join, x)]))
+    of_table = dA(np.random.RandomState(1), n_visible=3, n_hidden=2)
+    of_table.data = Description(columns=("p", "q", "r"))
+    of_table.save("table.npz")
+    run("report", "table.npz", "--dataset", "odd.csv", status=2)
+    assert "'r' in the place of 'q'" in capsys.readouterr().err
+    run("report", "table.npz", "--dataset", "good.csv")
+
+
 def test_info_of_a_file_that_wants_to_reach_the_terminal(model, capsys):
     header, arrays = read_archive(model, "deeptutorial model", 1)
     header["model"] = "dA\x1b[2J\x1b]0;title\x07"

@@ -18,8 +18,7 @@ KINDS = [("cat", "dog", "eel")[i % 3] for i in range(50)]
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch, tmp_path):
     monkeypatch.setattr("deeptutorial.datasets.text_tables.CELLS_OF_A_BLOCK", 28)
-    monkeypatch.setattr("deeptutorial.datasets.conversion.CELLS_AT_ONCE", 28)
-    monkeypatch.setattr("deeptutorial.datasets.scaling.CELLS_AT_ONCE", 28)
+    monkeypatch.setattr("deeptutorial.datasets.blocks.CELLS_AT_ONCE", 28)
     monkeypatch.chdir(tmp_path)
 
 
@@ -89,6 +88,30 @@ def test_other_kinds(tmp_path, refusal):
     refusal(lambda path: convert_to_rows(path, rows), "parts.npz", "a training and a test set")
     np.testing.assert_array_equal(np.load(rows), np.eye(3))  # still there
     refusal(lambda path: convert_to_rows(path, rows, member="x"), "x.amat", "::x")
+
+
+def test_a_part(tmp_path, capsys):
+    x = np.random.default_rng(1).integers(0, 256, (9, 4), dtype="u1")
+    kinds = np.array(["ant", "bee", "cow"])
+    np.savez(
+        "parts.npz",
+        x_train=x,
+        y_train=kinds[np.arange(9) % 3],
+        x_test=x[:4],
+        y_test=kinds[[2, 1, 1, 2]],
+    )
+    assert main(["convert", "parts.npz", "rows.npy"]) == 2
+    assert "choose one by --part" in capsys.readouterr().err
+    assert main(["convert", "parts.npz", "rows.npy", "--part", "test"]) == 0
+    np.testing.assert_array_equal(np.load("rows.npy"), x[:4] / 256)
+    read = read_undivided("rows.npy")
+    assert [read.class_names[label] for label in read.labels] == ["cow", "bee", "bee", "cow"]
+    np.savez("bare.npz", x_train=x, x_test=x[:4])
+    assert main(["convert", "bare.npz", "rows.npy", "--part", "test"]) == 0
+    assert read_undivided("rows.npy").labels is None
+    np.savez("whole.npz", x=x)
+    assert main(["convert", "whole.npz", "rows.npy", "--part", "test"]) == 2
+    assert "has no parts; leave --part out" in capsys.readouterr().err
 
 
 def test_what_an_earlier_conversion_left(table):

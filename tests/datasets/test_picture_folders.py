@@ -12,7 +12,12 @@ from PIL import Image
 from deeptutorial.datasets import DatasetError, load_data, read_dataset
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.picture_folders import read_picture_file, read_picture_folder
-from deeptutorial.datasets.pictures import find_pictures, page_numbers, read_picture
+from deeptutorial.datasets.pictures import (
+    DamagedPictureError,
+    find_pictures,
+    page_numbers,
+    read_picture,
+)
 
 
 def save(path, value, shape=(2, 3)):
@@ -293,7 +298,8 @@ def test_each_page_can_be_read_by_itself(tmp_path, refusal):
     save(tmp_path / "a.png", 1)
     assert page_numbers(tmp_path / "a.png") == [0]
     (tmp_path / "b.png").touch()
-    refusal(page_numbers, tmp_path / "b.png", "cannot be read as a picture")
+    with pytest.raises(DamagedPictureError, match=r"b\.png: cannot be read as a picture"):
+        page_numbers(tmp_path / "b.png")
 
 
 @pytest.mark.parametrize("n", [3, 14])

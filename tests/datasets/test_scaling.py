@@ -62,7 +62,7 @@ def test_values_that_no_factor_fits_are_refused(kind, values):
 
 def test_many_rows_have_the_same_deviation(rows, monkeypatch):
     expected = Scaling.fitted("standardize", rows)
-    monkeypatch.setattr("deeptutorial.datasets.scaling.CELLS_AT_ONCE", 15)
+    monkeypatch.setattr("deeptutorial.datasets.blocks.CELLS_AT_ONCE", 15)
     found = Scaling.fitted("standardize", rows)
     np.testing.assert_allclose(found.factor, expected.factor, rtol=1e-12)
 
