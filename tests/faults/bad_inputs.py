@@ -47,7 +47,6 @@ from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError, read_dataset
 from deeptutorial.datasets.arrays import Examples, divided, scaled
 from deeptutorial.datasets.idx import IDX_NAMES, read_idx
-from deeptutorial.datasets.load import READERS
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture
@@ -269,24 +268,6 @@ class Resumption:
             raise RunFolderError(f"file: {error}") from error
 
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " ", ".amat": " "}
-
-
-def others_read(x: np.ndarray, labels: np.ndarray) -> list[Kind]:
-    """Return the kinds of tables that are read by their names, besides .npz."""
-    rows = np.column_stack([x, labels])
-    found = []
-    for suffix in sorted(set(READERS) & set(SEPARATORS)):
-        lines = [SEPARATORS[suffix].join(f"{value:g}" for value in row) for row in rows]
-        content = ("\n".join(lines) + "\n").encode()
-
-        def read(path: Path, suffix=suffix) -> list:
-            return dataset_arrays(READERS[suffix](path))
-
-        found.append(Kind(f"table, {suffix}", content, read, suffix=suffix))
-    return found
-
-
 def float_tiff() -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.full((2, 2), 0.5, "float32")).save(file, "TIFF")
@@ -355,7 +336,6 @@ def kinds(folder: Path) -> list[Kind]:
         Kind("folder of IDX", idx, folder_arrays(IDX_NAMES[0])),
         Kind("npy, encoded", npy.getvalue(), rows_for(da), suffix=".npy"),
         Kind("TIFF of floats, encoded", float_tiff(), rows_for(da), suffix=".tif"),
-        *others_read(x, labels),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("model of a stack", (folder / "stack.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("model, told of", (folder / "model.npz").read_bytes(), info_lines, suffix=".npz"),
