@@ -16,6 +16,7 @@ from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import examples_of
 from deeptutorial.datasets.unpacking import opened
+from deeptutorial.texts import printable
 
 __all__ = ["about_beside", "labels_beside", "read_npy_rows", "with_what_lies_beside"]
 
@@ -96,7 +97,7 @@ def _array(path: Path, kinds: str = "biuf") -> np.ndarray:
         with opened(path) as file:
             return read_npy(file, kinds)
     except (ArchiveError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
+        raise DatasetError(f"{path}: cannot be read as .npy ({printable(error, 300)})") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
 

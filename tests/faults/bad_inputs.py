@@ -190,9 +190,10 @@ def rows_for(model: dA) -> Callable[[Path], Any]:
     """Return what reads examples for a model, as `deeptutorial encode` does."""
 
     def read(path: Path) -> list:
-        rows = read_examples(str(path), model)
-        assert rows.shape[1:] == (model.n_visible,)
-        return [rows]
+        shown = read_examples(str(path), model)
+        rows = [block for _, block in shown.blocks(model.n_hidden)]
+        assert all(block.shape[1:] == (model.n_visible,) for block in rows)
+        return rows
 
     return read
 
@@ -806,14 +807,15 @@ def main() -> int:
     n = arguments.examples
     print(f"bad-input drill, --examples {n} --seed {seed_}", flush=True)
     is_brief = n < BRIEF
-    step = 7 if is_brief else 1
     counts = Counts()
     with tempfile.TemporaryDirectory(prefix="deeptutorial-drill-") as name:
         folder = Path(name)
         all_kinds = kinds(folder)
         parts = [
             *(
-                lambda kind=kind: examine_kind(kind, counts, folder, n, seed_, step)
+                lambda kind=kind: examine_kind(
+                    *(kind, counts, folder, n, seed_, len(kind.valid) // n + 1 if is_brief else 1)
+                )
                 for kind in all_kinds
             ),
             *(

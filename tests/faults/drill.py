@@ -255,12 +255,12 @@ def main() -> int:
         beside = [started([sys.executable, "-m", *words], ROOT) for words in others(drill)]
         perform(drill.tasks(), arguments.at_once, tally)
         fails_when_it_should = can_fail(drill)
+        said = ["\n".join(process.communicate()) for process in beside]
     print(f"\n\n{head}\n{tally.table()}")
     print(f"a run whose checkpoint was spoilt is counted as lost: {fails_when_it_should}")
     for loss in tally.losses:
         print(f"lost: {loss}")
-    for process in beside:
-        print("\n".join(["", *process.communicate()]), flush=True)
+    print("", *said, sep="\n\n")
     print(f"{(time.monotonic() - start) / 60:.1f} minutes")
     is_good = fails_when_it_should and not any(process.returncode for process in beside)
     return 1 if tally.losses or not is_good else 0
