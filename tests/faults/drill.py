@@ -159,8 +159,9 @@ class Drill:
                 yield _task(fault, dA, self.new_folder())
         if self.size.with_programs:
             yield from self.tasks_of_programs()
-            wide = write_wide_data(self.folder / "wide.npz")
-            yield _task(places.other_threads, self.undisturbed(wide_dA(wide, 2)), self.new_folder())
+            if len(os.sched_getaffinity(0)) > 1:
+                wide = self.undisturbed(wide_dA(write_wide_data(self.folder / "wide.npz"), 2))
+                yield _task(places.other_threads, wide, self.new_folder())
         if self.size.with_mnist:
             yield from self.tasks_on_mnist()
 
