@@ -60,8 +60,9 @@ def setup(app):
 
 def _playground(app):
     """Train the dAs of the playground, in a process of their own, where there is none yet."""
-    if not (EXTRA / "playground.html").is_file():
-        subprocess.run([sys.executable, str(DOCS / "make_playground.py"), str(EXTRA)], check=True)
+    script = DOCS / "make_playground.py"
+    if script.is_file() and not (EXTRA / "playground.html").is_file():  # no page built by itself
+        subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
 
 
 def _language_of_page(app, page_name, template, context, doctree):

@@ -121,7 +121,7 @@ def test_patience_ends_the_run(tmp_path, small_set):
     assert len(re.findall("validation error", out)) == 10
     assert len(re.findall("test error", out)) == 1
     assert "on iteration 5, " in out
-    assert len(list((tmp_path / "a" / "b").glob("[!.]*"))) == 6
+    assert len(list((tmp_path / "a" / "b").glob("[!.]*"))) == 7
 
 
 def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
@@ -131,7 +131,9 @@ def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
     assert status == 0, err
     assert "Optimization" not in out
     saved = {path.name for path in (tmp_path / "SdA_plots").glob("[!.]*")}
-    assert saved == {"filters_layer_0.png", "SdA.npz", "report.html", "report.json"}
+    assert saved == {
+        *("filters_layer_0.png", "SdA.npz", "report.html", "report.json", "playground.html"),
+    }
 
 
 @pytest.mark.parametrize(

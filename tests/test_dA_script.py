@@ -84,6 +84,7 @@ def test_options(tmp_path, small_set):
     assert {path.name for path in (tmp_path / "a" / "b").glob("[!.]*")} == {
         "report.html",
         "report.json",
+        "playground.html",
         *("filters_corruption_12.5.png", "dA_corruption_12.5.npz"),
         *("filters_corruption_100.png", "dA_corruption_100.npz"),
     }
@@ -279,6 +280,7 @@ def test_how_to_read_the_data_goes_to_load_data(monkeypatch):
         "transpose": True,
         "label_column": "-1",
         "impute": True,
+        "any_range": False,
     }
 
 

@@ -21,8 +21,9 @@ from deeptutorial import archives, dA
 from deeptutorial.archives import read_archive, write_archive
 from deeptutorial.datasets import DatasetError
 from deeptutorial.datasets.idx import read_idx
+from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
-from deeptutorial.datasets.pictures import read_npz, read_picture
+from deeptutorial.datasets.pictures import read_picture
 from deeptutorial.models import load_model
 from deeptutorial.training import Run, RunFolderError
 

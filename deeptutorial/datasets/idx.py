@@ -18,6 +18,7 @@ from deeptutorial.datasets.arrays import (
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.relatives import class_names_of, plain_labels, upright
 from deeptutorial.datasets.unpacking import opened, reading
+from deeptutorial.texts import printable
 
 __all__ = [
     "IDX_NAMES",
@@ -122,7 +123,9 @@ def read_idx(path: Path) -> np.ndarray:
     try:
         array = np.frombuffer(content, dtype=stored, offset=start).reshape(shape)
     except ValueError as error:
-        raise DatasetError(f"{path}: the header tells of an impossible array ({error})") from error
+        raise DatasetError(
+            f"{path}: the header tells of an impossible array ({printable(error, 300)})"
+        ) from error
     return array.astype(stored.newbyteorder("="), copy=False)
 
 

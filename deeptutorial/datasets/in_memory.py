@@ -17,6 +17,7 @@ from deeptutorial.datasets.columns import (
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose, examples_of, image_shape_of
 from deeptutorial.datasets.sparse import dense
+from deeptutorial.texts import printable
 
 __all__ = ["read_arrays"]
 
@@ -108,7 +109,9 @@ def _array(data: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError as error:  # lists of different lengths
-        raise DatasetError(f"data: no array of numbers can be made of them ({error})") from error
+        raise DatasetError(
+            f"data: no array of numbers can be made of them ({printable(error, 300)})"
+        ) from error
     if array.dtype.kind in "OT" and all(isinstance(value, str) for value in array.ravel()):
         array = array.astype(str)
     return array

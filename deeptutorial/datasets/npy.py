@@ -20,6 +20,7 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import examples_of
 from deeptutorial.datasets.unpacking import PACKED, opened
 from deeptutorial.mapped_files import map_array
+from deeptutorial.texts import printable
 
 __all__ = [
     "about_beside",
@@ -149,7 +150,7 @@ def _array(path: Path, kinds: str = "biuf") -> np.ndarray:
         with opened(path) as file:
             return read_npy(file, kinds)
     except (ArchiveError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DatasetError(f"{path}: cannot be read as .npy ({error})") from error
+        raise DatasetError(f"{path}: cannot be read as .npy ({printable(error, 300)})") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
 

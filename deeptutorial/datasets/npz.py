@@ -13,6 +13,7 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose, examples_of
 from deeptutorial.datasets.sparse import SPARSE_MEMBERS, dense_of_members
 from deeptutorial.datasets.unpacking import check_unpacked_size
+from deeptutorial.texts import printable
 
 __all__ = ["read_npz"]
 
@@ -74,7 +75,7 @@ def read_npz(
     except DatasetError:
         raise
     except Exception as error:  # a damaged archive can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as .npz ({error})") from error
+        raise DatasetError(f"{path}: cannot be read as .npz ({printable(error, 300)})") from error
 
 
 def _shape(content: IO[bytes]) -> tuple[int, ...]:

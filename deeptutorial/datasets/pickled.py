@@ -21,6 +21,7 @@ from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.pickled_layouts import MOST_NUMBERS, read_layout
 from deeptutorial.datasets.unpacking import opened, reading
+from deeptutorial.texts import printable
 
 __all__ = ["read_pickled", "unpickle"]
 
@@ -67,7 +68,7 @@ def unpickle(path: Path) -> object:
                 f"{_in_place_of(str(refused))}"
             ) from None
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise DatasetError(f"{path}: damaged gzip data ({error})") from error
+            raise DatasetError(f"{path}: damaged gzip data ({printable(error, 300)})") from error
 
     return content
 

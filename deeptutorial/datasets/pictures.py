@@ -17,6 +17,7 @@ from deeptutorial.datasets.arrays import (
 )
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.folders import files_within
+from deeptutorial.texts import printable
 
 __all__ = [
     "LUMINANCE",
@@ -105,7 +106,7 @@ def opened_picture(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(f"{name}: too large ({error})") from error
+        raise DatasetError(f"{name}: too large ({printable(error, 300)})") from error
     except Exception as error:  # a damaged picture can raise nearly anything
         if isinstance(error, OSError) and error.errno not in (None, EINVAL, ENOENT):
             raise DatasetError(f"{name}: cannot be read ({error.strerror})") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeptutorial.datasets.columns import IDENTIFIER_NAMES
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.texts import printable
 
 __all__ = ["Rows"]
 
@@ -136,7 +137,7 @@ class Rows:
         except csv.Error as error:
             raise DatasetError(
                 f"{self.path}: cannot be read as a table: a quote that is opened after line "
-                f"{begins} is not closed as it should be ({error})"
+                f"{begins} is not closed as it should be ({printable(error, 300)})"
             ) from error
 
     def _header_in(self, first: list[tuple[int, list[str]]]) -> list[str]:

@@ -22,6 +22,7 @@ from deeptutorial.datasets.columns import (
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.text_rows import Rows
 from deeptutorial.datasets.unpacking import opened
+from deeptutorial.texts import printable
 
 __all__ = [
     "amat_in_blocks",
@@ -83,7 +84,7 @@ def text_table_in_blocks(
             else:
                 yield from pixels_as_bytes(_in_blocks(rows, label_column, impute))
     except (EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DatasetError(f"{path}: damaged packed data ({error})") from error
+        raise DatasetError(f"{path}: damaged packed data ({printable(error, 300)})") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -21,6 +21,9 @@ BUDGET = 2_100_000
 FEWEST_BITS = 4
 """With less a reconstruction has little to do with the model's."""
 
+LARGEST_WEIGHT = 1e6
+"""What is beyond is no result of training, and the sums of a page in float32 are none either."""
+
 LARGEST_SIDE = 64
 """Pixels; a page for fingers is no place for larger pictures."""
 
@@ -55,7 +58,7 @@ def write_playground(
     bits = min(MOST_BITS, 8 * BUDGET // sum(layer["W"].size for one in layers for layer in one))
     is_drawn = len(image_shape) == 2 and min(image_shape) > 1 and max(image_shape) <= LARGEST_SIDE
     is_ink = examples.min() >= 0 and examples.max() <= 1
-    if not is_drawn or not is_ink or bits < FEWEST_BITS:
+    if not is_drawn or not is_ink or bits < FEWEST_BITS or _largest(layers) > LARGEST_WEIGHT:
         return None
     rounded = [[quantised(layer["W"], bits) for layer in one] for one in layers]
     content = {
@@ -106,6 +109,10 @@ def _layers_of_all(models: dict[str, dA] | SdA) -> list[list[dict[str, np.ndarra
 
 def _parameters(W, b) -> dict[str, np.ndarray]:
     return {"W": np.asarray(W.get_value()), "b": np.asarray(b.get_value())}
+
+
+def _largest(layers: list[list[dict[str, np.ndarray]]]) -> float:
+    return max(float(np.abs(array).max()) for one in layers for of in one for array in of.values())
 
 
 def _layer(layer: dict[str, np.ndarray], rounded: Quantised) -> dict:

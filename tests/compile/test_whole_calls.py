@@ -151,6 +151,25 @@ def test_no_function_holds_on_to_its_data(mode):
     assert data() is None
 
 
+def test_a_refused_call_holds_on_to_nothing_that_was_lent(mode):
+    """To the training set and the index above all; the parameters are changed where they are."""
+    data, number = np.eye(40, 6), np.array(1)
+    X, index, W = pytensor.shared(data, borrow=True), pt.lscalar(), pytensor.shared(np.zeros(15))
+    rows = X[index * 10 : (index + 1) * 10].reshape((4, 15))
+    train = pytensor.function([index], rows.sum(), updates=[(W, W + rows.mean(axis=0))], mode=mode)
+    assert train(number) == 0
+    number[...] = 4
+
+    def refused(times):
+        for _ in range(times):
+            with pytest.raises(ValueError, match="size of new array"):
+                train(number)
+        gc.collect()  # errors know what was being done
+        return [sys.getrefcount(value) for value in (data, number)]
+
+    assert refused(1) == refused(3)
+
+
 def test_functions_without_results_or_with_inputs_as_results(mode):
     x = pt.vector("x")
     total = pytensor.shared(np.zeros((), x.dtype), "total")

@@ -552,3 +552,12 @@ def test_reading_the_named_folder_writes_nowhere(folders, tmp_path, monkeypatch)
 def test_errors_are_value_errors():
     assert issubclass(DatasetNotFoundError, DatasetError)
     assert issubclass(DatasetError, ValueError)
+
+
+def test_a_damaged_name_is_not_quoted_at_length(tmp_path, refusal):
+    path = tmp_path / "x.npz"
+    np.savez(path, x=np.zeros((40, 100)))
+    content = bytearray(path.read_bytes())
+    content[26:28] = (9000).to_bytes(2, "little")  # the length of the name in the first header
+    path.write_bytes(content)
+    assert len(refusal(read_dataset, path, "cannot be read as .npz (")) < 500 + len(str(path))

@@ -47,7 +47,6 @@ from deeptutorial.commands.script_options import SdA_options, dA_options
 from deeptutorial.datasets import DatasetError, read_dataset
 from deeptutorial.datasets.arrays import Examples, divided, scaled
 from deeptutorial.datasets.idx import IDX_NAMES, read_idx
-from deeptutorial.datasets.load import READERS
 from deeptutorial.datasets.npz import read_npz
 from deeptutorial.datasets.pickled import read_pickled
 from deeptutorial.datasets.pictures import read_picture
@@ -191,9 +190,10 @@ def rows_for(model: dA) -> Callable[[Path], Any]:
     """Return what reads examples for a model, as `deeptutorial encode` does."""
 
     def read(path: Path) -> list:
-        rows = read_examples(str(path), model)
-        assert rows.shape[1:] == (model.n_visible,)
-        return [rows]
+        shown = read_examples(str(path), model)
+        rows = [block for _, block in shown.blocks(model.n_hidden)]
+        assert all(block.shape[1:] == (model.n_visible,) for block in rows)
+        return rows
 
     return read
 
@@ -269,24 +269,6 @@ class Resumption:
             raise RunFolderError(f"file: {error}") from error
 
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " ", ".amat": " "}
-
-
-def others_read(x: np.ndarray, labels: np.ndarray) -> list[Kind]:
-    """Return the kinds of tables that are read by their names, besides .npz."""
-    rows = np.column_stack([x, labels])
-    found = []
-    for suffix in sorted(set(READERS) & set(SEPARATORS)):
-        lines = [SEPARATORS[suffix].join(f"{value:g}" for value in row) for row in rows]
-        content = ("\n".join(lines) + "\n").encode()
-
-        def read(path: Path, suffix=suffix) -> list:
-            return dataset_arrays(READERS[suffix](path))
-
-        found.append(Kind(f"table, {suffix}", content, read, suffix=suffix))
-    return found
-
-
 def float_tiff() -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.full((2, 2), 0.5, "float32")).save(file, "TIFF")
@@ -355,7 +337,6 @@ def kinds(folder: Path) -> list[Kind]:
         Kind("folder of IDX", idx, folder_arrays(IDX_NAMES[0])),
         Kind("npy, encoded", npy.getvalue(), rows_for(da), suffix=".npy"),
         Kind("TIFF of floats, encoded", float_tiff(), rows_for(da), suffix=".tif"),
-        *others_read(x, labels),
         Kind("model", (folder / "model.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("model of a stack", (folder / "stack.npz").read_bytes(), model_arrays, True, ".npz"),
         Kind("model, told of", (folder / "model.npz").read_bytes(), info_lines, suffix=".npz"),
@@ -826,14 +807,15 @@ def main() -> int:
     n = arguments.examples
     print(f"bad-input drill, --examples {n} --seed {seed_}", flush=True)
     is_brief = n < BRIEF
-    step = 7 if is_brief else 1
     counts = Counts()
     with tempfile.TemporaryDirectory(prefix="deeptutorial-drill-") as name:
         folder = Path(name)
         all_kinds = kinds(folder)
         parts = [
             *(
-                lambda kind=kind: examine_kind(kind, counts, folder, n, seed_, step)
+                lambda kind=kind: examine_kind(
+                    *(kind, counts, folder, n, seed_, len(kind.valid) // n + 1 if is_brief else 1)
+                )
                 for kind in all_kinds
             ),
             *(

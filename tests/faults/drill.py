@@ -159,8 +159,9 @@ class Drill:
                 yield _task(fault, dA, self.new_folder())
         if self.size.with_programs:
             yield from self.tasks_of_programs()
-            wide = write_wide_data(self.folder / "wide.npz")
-            yield _task(places.other_threads, self.undisturbed(wide_dA(wide, 2)), self.new_folder())
+            if len(os.sched_getaffinity(0)) > 1:
+                wide = self.undisturbed(wide_dA(write_wide_data(self.folder / "wide.npz"), 2))
+                yield _task(places.other_threads, wide, self.new_folder())
         if self.size.with_mnist:
             yield from self.tasks_on_mnist()
 
@@ -255,12 +256,12 @@ def main() -> int:
         beside = [started([sys.executable, "-m", *words], ROOT) for words in others(drill)]
         perform(drill.tasks(), arguments.at_once, tally)
         fails_when_it_should = can_fail(drill)
+        said = ["\n".join(process.communicate()) for process in beside]
     print(f"\n\n{head}\n{tally.table()}")
     print(f"a run whose checkpoint was spoilt is counted as lost: {fails_when_it_should}")
     for loss in tally.losses:
         print(f"lost: {loss}")
-    for process in beside:
-        print("\n".join(["", *process.communicate()]), flush=True)
+    print("", *said, sep="\n\n")
     print(f"{(time.monotonic() - start) / 60:.1f} minutes")
     is_good = fails_when_it_should and not any(process.returncode for process in beside)
     return 1 if tally.losses or not is_good else 0

@@ -157,12 +157,12 @@ except ImportError:
     raise SystemExit(0)
 sizes = []
 tracemalloc.start()
-for k in range(12):
+for k in range(20):
     noise = lambda input, rng, level: input * level
     DenoisingAutoencoder(corruption=noise, n_hidden=20, n_epochs=1).fit(X_values[:40])
     gc.collect()
     sizes.append(tracemalloc.get_traced_memory()[0])
-assert sizes[-1] - sizes[5] < 2e6, sizes
+assert sizes[-1] - sizes[9] < 5e6, sizes  # some are kept, for the next fit
 """,
     "calls that are refused": """
 import resource
@@ -181,6 +181,7 @@ for k in range(20_000):
 assert memory() - before < 4e6, memory() - before
 """,
     "assertions of one's own": """
+import warnings
 from pytensor.raise_op import Assert
 for backend in ("numba", "jax", "pytorch"):
     try:
@@ -188,7 +189,10 @@ for backend in ("numba", "jax", "pytorch"):
     except deeptutorial.compile.BackendError:
         continue
     v = pt.vector()
-    f = pytensor.function([v], Assert("three are wanted")(v, pt.eq(v.shape[0], 3)).sum())
+    with warnings.catch_warnings(record=True) as told:
+        f = pytensor.function([v], Assert("three are wanted")(v, pt.eq(v.shape[0], 3)).sum())
+    if any("three are wanted" in str(warning.message) for warning in told):
+        continue  # JAX cannot check it
     f(np.ones(3, "float32"))
     try:
         f(np.ones(4, "float32"))

@@ -80,7 +80,8 @@ def test_a_spoilt_checkpoint_is_counted_as_lost(dA, tmp_path):
     tally = Tally()
     kills.spoil(dA, tmp_path / "run", tally)
     assert tally.rows == {"a checkpoint that is spoilt": [0, 1]}
-    assert "other bits in dA_corruption" in tally.losses[0]
+    assert "other bits in" in tally.losses[0]
+    assert "dA_corruption_0.npz" in tally.losses[0]
 
 
 def test_what_breaks_down_is_counted_as_lost():

@@ -27,7 +27,7 @@ from pytensor import config
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
-from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
+from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.scalar.basic import Add, Maximum
@@ -35,6 +35,8 @@ from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
+
+from deeptutorial.compile.backends.numba.whole_calls import converted
 
 __all__ = ["QuickNumbaLinker"]
 
@@ -48,15 +50,7 @@ class QuickNumbaLinker(NumbaLinker):
     def fgraph_convert(self, fgraph: FunctionGraph, **kwargs) -> tuple[CPUDispatcher, str | None]:
         """Return what Numba is to compile, and what it is kept on disk by."""
         with _own_implementations(), config.change_flags(numba__fastmath=False):
-            function, key = basic.numba_funcify_and_cache_key(fgraph, **kwargs)
-        if not config.numba__cache:
-            key = None
-        if key is not None:
-            # The name of its file, a temporary one, is part of what Numba looks for on disk.
-            plain = function.py_func
-            plain.__code__ = plain.__code__.replace(co_filename="<string>")
-            CACHED_SRC_FUNCTIONS[plain] = f"{key} {_VERSION}"
-        return function, key
+            return converted(fgraph, _VERSION, **kwargs)
 
     def jit_compile(self, fn_and_cache: tuple[CPUDispatcher, str | None]) -> CPUDispatcher:
         """Let Numba compile it, at the first call."""

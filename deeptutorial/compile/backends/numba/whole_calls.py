@@ -13,7 +13,8 @@ held for these, which takes a few microseconds.)
 
 It is for PyTensor's own linker too, since the tutorial's loop, ``pytensor.function`` without a
 mode, has that one. Nor does what it compiles hold on to the shared variables any longer: Numba
-keeps every graph to the end of the process, and with them it kept all data.
+keeps every graph to the end of the process, and with them it kept all data. And since Numba never
+releases what is at hand where compiled code raises an error, inputs are lent to it, not given.
 """
 
 from collections.abc import Callable
@@ -26,28 +27,58 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel.models import TupleModel
+from numba.core.registry import CPUDispatcher
 from numba.extending import box, intrinsic, register_model
 from numba.np.numpy_support import as_dtype
+from pytensor import config
 from pytensor.graph.basic import Apply, Variable, clone_get_equiv
 from pytensor.graph.destroyhandler import DestroyHandler
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
 from pytensor.link.basic import JITLinker
 from pytensor.link.c.type import generic
+from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
+from pytensor.tensor.type import TensorType
 
 from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.host_values import bring_to_host
 from deeptutorial.compile.one_instruction import places, put
 
-__all__ = ["make_calls_whole"]
+__all__ = ["converted", "make_calls_whole"]
 
 
 def make_calls_whole() -> None:
     """Let PyTensor's linker for Numba, and those that are made of it, make whole calls."""
     NumbaLinker.create_jitable_thunk = _create_jitable_thunk
+    NumbaLinker.fgraph_convert = _without_wrapper
+
+
+def converted(
+    fgraph: FunctionGraph, version: str, **kwargs: Any
+) -> tuple[CPUDispatcher, str | None]:
+    """Return what Numba is to compile, and what it is kept on disk by, with the version.
+
+    Unlike PyTensor it puts no function around it, which would hold all inputs for itself.
+    """
+    function, key = basic.numba_funcify_and_cache_key(fgraph, **kwargs)
+    if not config.numba__cache:
+        key = None
+    if key is not None:
+        # The name of its file, a temporary one, is part of what Numba looks for on disk.
+        plain = function.py_func
+        plain.__code__ = plain.__code__.replace(co_filename="<string>")
+        CACHED_SRC_FUNCTIONS[plain] = f"{key} {version}"
+    return function, key
+
+
+def _without_wrapper(
+    _linker: NumbaLinker, fgraph: FunctionGraph, **kwargs: Any
+) -> tuple[CPUDispatcher, str | None]:
+    return converted(fgraph, f"fastmath {config.numba__fastmath}", **kwargs)
 
 
 def _create_jitable_thunk(
@@ -60,9 +91,11 @@ def _create_jitable_thunk(
             linker, compute_map, order, input_storage, output_storage, storage_map
         )
     nodes = [output.owner for output in fgraph.outputs if output.owner is not None][:1]
-    function = linker.jit_compile(
-        linker.fgraph_convert(_graph_without_data(fgraph), squeeze_output=True)
-    )
+    converted = linker.fgraph_convert(_graph_without_data(fgraph), squeeze_output=True)
+    if converted[1] is None:  # an Op may run in Python, where nobody knows what it keeps
+        graph = _graph_without_data(fgraph, is_lending=False)
+        converted = linker.fgraph_convert(graph, squeeze_output=True)
+    function = linker.jit_compile(converted)
     inputs = [storage_map[variable] for variable in fgraph.inputs]
     outputs = [storage_map[variable] for variable in fgraph.outputs]
     call = _whole_call(function, inputs, outputs, fgraph.update_mapping)
@@ -133,15 +166,80 @@ def _may_run_python(compiled) -> bool:
     return "PyObject_CallFunctionObjArgs" in called or not all(isinstance(k, plain) for k in kinds)
 
 
-def _graph_without_data(fgraph: FunctionGraph) -> FunctionGraph:
+def _graph_without_data(fgraph: FunctionGraph, is_lending: bool = True) -> FunctionGraph:
     """Return the same graph of variables that have no values, and with the results in one."""
     memo: dict = {variable: variable.type(variable.name) for variable in fgraph.inputs}
     inputs = list(memo.values())
+    lent = _never_results(fgraph) if is_lending else []
+    if lent:
+        memo |= zip(lent, Lent(len(lent)).make_node(*map(memo.get, lent)).outputs, strict=True)
     clone_get_equiv(fgraph.inputs, fgraph.outputs, memo=memo)
     results = Results()(*(memo[output] for output in fgraph.outputs))
     copied = FunctionGraph(inputs, [results], clone=False)
     copied.attach_feature(DestroyHandler())  # what is changed in place is changed last
     return copied
+
+
+def _never_results(fgraph: FunctionGraph) -> list[Variable]:
+    """Return the arrays among the inputs of which no result is a part."""
+    in_results = set(fgraph.outputs)
+    for node in reversed(fgraph.toposort()):
+        for parts in (node.op.view_map, node.op.destroy_map):
+            for output, origins in parts.items():
+                if node.outputs[output] in in_results:
+                    in_results.update(node.inputs[origin] for origin in origins)
+    return [v for v in fgraph.inputs if isinstance(v.type, TensorType) and v not in in_results]
+
+
+class Lent(Op):
+    """Arrays as they are, except that compiled code does not count its references to them.
+
+    Whoever calls it holds them meanwhile. A reference that was counted, to a training set say,
+    would be there for ever once an error is raised while it is at hand.
+    """
+
+    __props__ = ("count",)
+
+    def __init__(self, count: int):
+        self.count = count
+        self.view_map = {i: [i] for i in range(count)}
+
+    def make_node(self, *arrays: Variable) -> Apply:
+        return Apply(self, arrays, [array.type() for array in arrays])
+
+    def perform(self, node, inputs, output_storage):
+        for storage, value in zip(output_storage, inputs, strict=True):
+            storage[0] = value
+
+
+@register_funcify_and_cache_key(Lent)
+def _lent(op: Lent, node, **_):
+    if op.count == 1:
+
+        @numba_njit
+        def implementation(array):
+            return _uncounted((array,))[0]
+
+    else:
+
+        @numba_njit
+        def implementation(*arrays):
+            return _uncounted(arrays)
+
+    return implementation, f"deeptutorial's {op.count} lent inputs, version 1"
+
+
+@intrinsic
+def _uncounted(typing_context, arrays):
+    def codegen(context, builder, signature, arguments):
+        lent = []
+        for kind, value in zip(arrays, cgutils.unpack_tuple(builder, arguments[0]), strict=True):
+            array = context.make_array(kind)(context, builder, value)
+            array.meminfo = cgutils.get_null_value(array.meminfo.type)
+            lent.append(array._getvalue())
+        return context.make_tuple(builder, arrays, lent)
+
+    return arrays(arrays), codegen
 
 
 class Results(Op):
