@@ -107,7 +107,7 @@ def read_examples(source: str, model: dA | SdA, part: str | None = None, **readi
         If there is nothing such, if it cannot be read, or does not fit the model.
     """
     if source == STANDARD:
-        return _standard_input(model)
+        return _standard_input(model, **({} if part is None else {"part": part}), **reading)
     path = os.path.expanduser(source)
     pictures = show_part(path, model, part, **reading) if set(reading) <= OPTIONS else None
     if pictures is not None:
@@ -126,10 +126,17 @@ def read_examples(source: str, model: dA | SdA, part: str | None = None, **readi
     return Shown.of(replace(found, source=source), model)
 
 
-def _standard_input(model: dA | SdA) -> Shown:
+def _standard_input(model: dA | SdA, **options: Any) -> Shown:
     content, name = sys.stdin.buffer.read(), "standard input"
-    if not content.startswith(np.lib.format.MAGIC_PREFIX):
-        return show_one_picture(io.BytesIO(content), model, name)
+    is_npy = content.startswith(np.lib.format.MAGIC_PREFIX)
+    for option in options:
+        if is_npy or option not in ("resize", "grey"):
+            raise DatasetError(
+                f"{name}: `{option}` means nothing for a {'.npy' if is_npy else 'picture'} that "
+                "comes from there; name a file"
+            )
+    if not is_npy:
+        return show_one_picture(io.BytesIO(content), model, name, **options)
     try:
         array = read_npy(io.BytesIO(content))
     except ArchiveError as error:

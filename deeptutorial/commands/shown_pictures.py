@@ -179,9 +179,9 @@ def show_pictures(
     return Shown(images, model, source, names, labels)
 
 
-def show_one_picture(file: BinaryIO, model: dA | SdA, source: str) -> Shown:
-    """Show a model the picture that a stream holds."""
-    return Shown(Pictures([(file, source, 0)], model), model, source)
+def show_one_picture(file: BinaryIO, model: dA | SdA, source: str, **of_pixels) -> Shown:
+    """Show a model the picture that a stream holds; it takes the options of `show_pictures`."""
+    return Shown(Pictures([(file, source, 0)], model, **of_pixels), model, source)
 
 
 class Pictures:

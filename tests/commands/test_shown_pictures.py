@@ -4,6 +4,7 @@ What comes out is compared with NumPy's calculation from the parameters of the m
 """
 
 import csv
+import io
 import warnings
 from pathlib import Path
 
@@ -202,6 +203,31 @@ def test_damaged_pictures_are_left_out_and_listed(capsys):
         Path("data", f"{i}.png").unlink()
     run("encode", "da.npz", "data", "--skip-damaged", status=2)
     assert "none of its 2 picture(s) can be read" in capsys.readouterr().err
+
+
+def test_options_of_standard_input(monkeypatch, capsys):
+    large = made(1, shape=(2 * HEIGHT, 2 * WIDTH))[0]
+    save("large.png", large)
+    np.save("rows.npy", made(2).reshape(2, -1))
+    save_da()
+    size = ["--resize", f"{WIDTH}x{HEIGHT}"]
+
+    def encode(name, *options, status=0):
+        stream = io.TextIOWrapper(io.BytesIO(Path(name).read_bytes()))
+        monkeypatch.setattr("sys.stdin", stream)
+        run("encode", "da.npz", "-", *options, status=status)
+
+    run("encode", "da.npz", "large.png", *size, "--output", "of_file.npy")
+    encode("large.png", *size)
+    np.testing.assert_array_equal(np.load("codes.npy"), np.load("of_file.npy"))
+    for name, *options in (
+        ("rows.npy", "--transpose"),
+        ("rows.npy", *size),
+        ("rows.npy", "--part", "test"),
+    ):
+        encode(name, *options, status=2)
+        assert f"{options[0]} means nothing for a .npy" in capsys.readouterr().err
+    encode("rows.npy")
 
 
 def test_an_option_of_tables_is_refused(capsys):
