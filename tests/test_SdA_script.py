@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 import pytest
 from PIL import Image
 
+from deeptutorial import SdA
 from deeptutorial.commands.script_options import RECIPES, SdA_options
 from deeptutorial.datasets.description import Description
 
@@ -207,6 +208,27 @@ def test_colour_pictures(tmp_path):
         *("--dataset", "colour.npz", *SMALL, "--training-epochs", 1), folder=tmp_path
     )
     assert status == 0, err
+
+
+def test_mistakes_are_looked_for_among_some_examples_only(tmp_path, monkeypatch):
+    """The test set may lie on disk, and be large."""
+    of_script, drawn = script(), []
+    monkeypatch.setattr(of_script, "AT_MOST", 5)
+
+    def draw(X, labels, probabilities, image_shape):
+        drawn.append((len(X), len(labels), len(probabilities)))
+        return Image.new("L", (1, 1))
+
+    monkeypatch.setattr(of_script, "draw_mistakes", draw)
+    monkeypatch.setattr(of_script, "save_filters", lambda *_: None)
+    network = SdA(np.random.RandomState(1), n_ins=6, hidden_layers_sizes=[3], n_outs=2)
+    x = pytensor.shared(np.zeros((9, 6), dtype=pytensor.config.floatX))
+    best = {"params": [param.get_value() for param in network.params]}
+    curves = {"validation": [(1, 2.0)]}
+    of_script.save_best(
+        network, (x, pt.cast(pytensor.shared(np.zeros(9)), "int32")), best, curves, tmp_path
+    )
+    assert drawn == [(5, 5, 5)]
 
 
 def test_noise_and_cost_are_those_of_the_network():
