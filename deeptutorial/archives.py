@@ -164,7 +164,10 @@ class _Watched(io.BufferedReader):
     def __exit__(self, kind, error, traceback) -> None:
         super().__exit__(kind, error, traceback)
         if self.failure is not None and isinstance(error, Exception) and is_damage(error):
-            raise self.failure
+            if isinstance(self.failure, OSError):
+                self.failure.filename = self.failure.filename or str(self.name)
+                raise self.failure
+            raise MemoryError(f"to read {self.name}") from self.failure
 
 
 def read_npy(file: IO[bytes], kinds: str = "biuf") -> np.ndarray:

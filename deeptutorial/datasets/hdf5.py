@@ -11,7 +11,7 @@ from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose
 from deeptutorial.datasets.optional import needed
-from deeptutorial.datasets.unpacking import check_unpacked_size
+from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
 
 __all__ = ["read_hdf5"]
 
@@ -76,7 +76,7 @@ def read_hdf5(
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except Exception as error:  # a damaged file can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as HDF5 ({error!s:.200})") from error
+        raise refusal(path, "HDF5", error) from error
 
 
 class _Arrays:

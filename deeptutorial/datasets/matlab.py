@@ -22,7 +22,7 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.hdf5 import read_hdf5
 from deeptutorial.datasets.named_arrays import choose
 from deeptutorial.datasets.sparse import check_dense_size, dense
-from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY, check_unpacked_size
+from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY, check_unpacked_size, refusal
 
 __all__ = ["read_mat"]
 
@@ -114,7 +114,7 @@ def read_mat(
     except DatasetError:
         raise
     except Exception as error:  # a damaged file can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as .mat ({error!s:.200})") from error
+        raise refusal(path, ".mat", error) from error
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose, examples_of
 from deeptutorial.datasets.sparse import SPARSE_MEMBERS, dense_of_members
-from deeptutorial.datasets.unpacking import check_unpacked_size
-from deeptutorial.texts import printable
+from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
 
 __all__ = ["read_npz"]
 
@@ -75,12 +74,12 @@ def read_npz(
     except DatasetError:
         raise
     except Exception as error:  # a damaged archive can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as .npz ({printable(error, 300)})") from error
+        raise refusal(path, ".npz", error) from error
 
 
 def _shape(content: IO[bytes]) -> tuple[int, ...]:
     """Return the shape of an array in NumPy's format; what is none has no dimension."""
     try:
         return read_npy_header(content)[0]
-    except Exception:
+    except ArchiveError:
         return ()

@@ -20,7 +20,7 @@ from deeptutorial.datasets.columns import (
 )
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.optional import needed
-from deeptutorial.datasets.unpacking import check_unpacked_size
+from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
 
 __all__ = ["parquet_in_blocks", "read_parquet"]
 
@@ -85,7 +85,7 @@ def _in_blocks(path: Path, label_column: str | None, impute: bool) -> Iterator[E
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except Exception as error:  # a damaged file can raise nearly anything
-        raise DatasetError(f"{path}: cannot be read as Parquet ({error!s:.200})") from error
+        raise refusal(path, "Parquet", error) from error
 
 
 def _layout(path: Path, schema: Any, label_column: str | None) -> Layout:

@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deeptutorial.archives import ArchiveError, open_regular
-from deeptutorial.damage import damage_refused
+from deeptutorial.damage import damage_refused, is_damage
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.texts import printable
 
-__all__ = ["PACKED", "check_unpacked_size", "opened", "reading"]
+__all__ = ["PACKED", "check_unpacked_size", "opened", "reading", "refusal"]
 
 AT_MOST_TIMES = 100
 FREELY = 1 << 28  # bytes, however small the file is
 
 CHUNK = 1 << 20
+
+LONGEST_REASON = 300  # characters of what a library has to say
 
 XZ_MEMORY = 1 << 27  # bytes that unpacking may need: twice as many as the highest preset asks for
 
@@ -56,6 +59,16 @@ def reading(
             yield
     except OSError as error:
         raise DatasetError(f"{path}: {unread} ({error.strerror})") from error
+
+
+def refusal(path: Path, kind: str, error: Exception) -> Exception:
+    """Return what to raise for what came up in reading a file: `reading` in the form of a value."""
+    if isinstance(error, OSError) and not is_damage(error):
+        return DatasetError(f"{path}: cannot be read as {kind} ({error.strerror})")
+    if not is_damage(error):
+        return MemoryError(f"to read {path}")
+    reason = printable(str(error) or type(error).__name__, LONGEST_REASON)
+    return DatasetError(f"{path}: cannot be read as {kind} ({reason})")
 
 
 @contextmanager

@@ -57,8 +57,9 @@ def write_playground(
     layers = _layers_of_all(models)
     bits = min(MOST_BITS, 8 * BUDGET // sum(layer["W"].size for one in layers for layer in one))
     is_drawn = len(image_shape) == 2 and min(image_shape) > 1 and max(image_shape) <= LARGEST_SIDE
+    is_usual = _largest(models) <= LARGEST_WEIGHT
     is_ink = examples.min() >= 0 and examples.max() <= 1
-    if not is_drawn or not is_ink or bits < FEWEST_BITS or _largest(layers) > LARGEST_WEIGHT:
+    if not is_drawn or not is_ink or bits < FEWEST_BITS or not is_usual:
         return None
     rounded = [[quantised(layer["W"], bits) for layer in one] for one in layers]
     content = {
@@ -111,8 +112,10 @@ def _parameters(W, b) -> dict[str, np.ndarray]:
     return {"W": np.asarray(W.get_value()), "b": np.asarray(b.get_value())}
 
 
-def _largest(layers: list[list[dict[str, np.ndarray]]]) -> float:
-    return max(float(np.abs(array).max()) for one in layers for of in one for array in of.values())
+def _largest(models: dict[str, dA] | SdA) -> float:
+    of_all = [models] if isinstance(models, SdA) else list(models.values())
+    values = [param.get_value(borrow=True) for of in of_all for param in of.named_params().values()]
+    return max(float(np.abs(value).max()) for value in values)
 
 
 def _layer(layer: dict[str, np.ndarray], rounded: Quantised) -> dict:
