@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from deeptutorial.archives import open_regular, read_npy, read_npy_header
+from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose, examples_of

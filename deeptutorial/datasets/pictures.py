@@ -101,8 +101,10 @@ def opened_picture(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
                 Image.open(content, formats=_formats()) as picture,
             ):
                 yield picture
-    except (DatasetError, MemoryError):
+    except DatasetError:
         raise
+    except MemoryError as error:
+        raise MemoryError(f"to read {name}") from error
     except ArchiveError as error:
         raise DatasetError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
