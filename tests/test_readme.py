@@ -102,7 +102,9 @@ def elsewhere(tmp_path, monkeypatch):
     lines += ["\t".join([f"g{i}", *map(str, row)]) for i, row in enumerate(genes)]
     (tmp_path / "genes.tsv").write_text("\n".join(lines))
     (tmp_path / "expression.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
-    np.save(tmp_path / "rows.npy", rng.random((140, 30), dtype="float32"))
+    for name in ("rows", "shuffled"):  # some minibatches of a thousand in each part
+        np.save(tmp_path / f"{name}.npy", rng.random((7700, 30), dtype="float32"))
+        np.save(tmp_path / f"{name}.labels.npy", np.arange(7700) % 3)
     for name in ("script.py", "old.py"):
         (tmp_path / name).write_text(OF_THEANO)
     monkeypatch.setenv("HOME", str(home))
