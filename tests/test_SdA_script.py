@@ -93,6 +93,7 @@ def test_a_whole_run(tmp_path, small_set):
             assert np.asarray(picture).std() > 0
 
 
+@pytest.mark.slow
 def test_codes_worked_out_once_or_at_each_step(tmp_path, small_set):
     options = ("--dataset", small_set, *SMALL, "--training-epochs", 0)
     _, once, _ = run(*options, folder=tmp_path)
@@ -102,6 +103,7 @@ def test_codes_worked_out_once_or_at_each_step(tmp_path, small_set):
     np.testing.assert_allclose(*costs, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(tmp_path, small_set):
     options = ("--dataset", small_set, *SMALL, "--training-epochs", 1)
     _, first, _ = run(*options, folder=tmp_path)
@@ -200,6 +202,7 @@ def test_ctrl_c_keeps_what_was_learned_so_far(tmp_path, small_set, options, awai
     assert ("mistakes.png" in names) == ("pictures" in message)
 
 
+@pytest.mark.slow
 def test_colour_pictures(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.random((70, 4, 9, 3)).astype("float32")
@@ -313,6 +316,7 @@ def test_default_corruption_levels(n_layers, levels):
     assert options["corruption_levels"] == levels
 
 
+@pytest.mark.slow
 def test_the_built_in_digits(tmp_path):
     """A narrow network for one epoch already tells most of them apart."""
     status, out, err = run(

@@ -104,6 +104,7 @@ def test_another_noise(tmp_path, small_set):
     assert da.corruption == "salt-and-pepper"
 
 
+@pytest.mark.slow
 def test_the_deviation_of_gaussian_noise_may_be_large(tmp_path, small_set):
     status, _, err = run(
         *("--dataset", small_set, "--training-epochs", 1, "--n-hidden", 3),

@@ -270,6 +270,7 @@ def test_importing_the_package_needs_no_scikit_learn():
     assert "needs scikit-learn 1.6 or newer: pip install" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_example_on_a_dask_cluster():
     pytest.importorskip("distributed", reason="Dask is not installed")
     example = ROOT / "examples" / "search_with_dask.py"

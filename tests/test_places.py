@@ -77,6 +77,7 @@ def test_closed_standard_streams(folder):
         assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_standard_output_that_is_full(folder):
     status, _, err = run(folder, before="exec 1>/dev/full")
     assert status == 1

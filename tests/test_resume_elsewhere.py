@@ -186,6 +186,7 @@ def script(folder, *options, **environment):
     )
 
 
+@pytest.mark.slow
 def test_two_threads_stopped_and_one_thread_resumed_end_with_the_same_bits(tmp_path):
     x = np.random.default_rng(0).random((200, 8, 8)).astype("float32")
     np.savez(tmp_path / "small.npz", x=x)

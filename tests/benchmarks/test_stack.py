@@ -18,6 +18,7 @@ def small_set(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow
 def test_every_phase_is_measured(small_set, tmp_path, monkeypatch, capsys):
     ticks = itertools.count()
     monkeypatch.setattr(stack.time, "perf_counter", lambda: float(next(ticks)))  # 1 s a stretch

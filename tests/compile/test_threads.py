@@ -108,6 +108,7 @@ def test_the_same_run_is_the_same_to_the_bit():
 
 
 @several_cores
+@pytest.mark.slow
 def test_a_changed_step_is_the_same_to_the_bit_with_any_number_of_threads():
     program = """
 import hashlib
@@ -134,6 +135,7 @@ print([digest.hexdigest() for digest in hashes])
 """
 
 
+@pytest.mark.slow
 def test_draws_are_the_same_to_the_bit_with_any_number_of_threads_and_any_processor(tmp_path):
     plainest = {  # that LLVM knows
         "NUMBA_CPU_NAME": "generic",

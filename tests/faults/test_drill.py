@@ -36,6 +36,7 @@ def test_kills(dA, tally, tmp_path):
     assert tally.rows == {"SIGKILL, dA.py": [3, 0]}
 
 
+@pytest.mark.slow
 def test_kills_of_a_stack(folder, tally, tmp_path):
     SdA = Undisturbed(small_SdA(folder / "small.npz", 1), folder / "SdA")
     kills.kill(SdA, tmp_path, 2, random.Random(0), tally)
@@ -76,6 +77,7 @@ def test_a_loss_is_told(dA, tmp_path):
     assert dA.problems(dA.folder, dA.lines[1:]) == ["other lines were printed"]
 
 
+@pytest.mark.slow
 def test_a_spoilt_checkpoint_is_counted_as_lost(dA, tmp_path):
     tally = Tally()
     kills.spoil(dA, tmp_path / "run", tally)

@@ -93,6 +93,7 @@ def test_a_subclass_whose_constructor_calls_no_other(run, tmp_path):
 
 
 @pytest.mark.parametrize("flags", ["floatX=float64,mode=FAST_COMPILE", "floatX=float64"])
+@pytest.mark.slow
 def test_a_stack_with_the_tutorials_modules(run, flags):
     done = run("stack.py", flags=flags)
     assert done.status == 0, done.err

@@ -20,6 +20,7 @@ def test_noise_and_measure():
     assert denoising.psnr(clean + 0.1, clean) == pytest.approx(20, abs=1e-3)  # 0.1 squared
 
 
+@pytest.mark.slow
 def test_it_cleans(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(denoising, "RESULTS", tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

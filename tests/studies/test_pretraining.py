@@ -34,6 +34,7 @@ def small_study(tmp_path, monkeypatch):
     return run, results
 
 
+@pytest.mark.slow
 def test_each_condition_is_worked_out_once(small_study, capsys):
     run, path = small_study
     run("--seeds", "1")
