@@ -211,3 +211,34 @@ def test_compiled_functions_for_other_compiled_code(mode):
         return total.item() + doubled[0]
 
     assert outside(np.array([3.0, 4.0])) == 7 + 6
+
+
+class HandsItsInputOn(Op):
+    """Does not tell that it does, as PyTensor wants it to."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0]
+
+
+@register_funcify_and_cache_key(HandsItsInputOn)
+def _hands_its_input_on(op, node, **_):
+    @numba_njit
+    def implementation(x):
+        return x[1:]
+
+    return implementation, "a test's Op that hands its input on"
+
+
+def test_what_is_lent_is_not_handed_out():
+    x = pt.vector()
+    function = pytensor.function([x], HandsItsInputOn()(x), mode="NUMBA")
+    given = np.arange(5, dtype=x.dtype)
+    got = function(given)
+    assert not np.shares_memory(got, given)
+    given[:] = -1
+    np.testing.assert_array_equal(got, [1, 2, 3, 4])
