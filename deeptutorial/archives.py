@@ -146,16 +146,19 @@ def open_regular(path: str | os.PathLike) -> io.BufferedReader:
 
 
 class _Watched(io.BufferedReader):
-    """A file that remembers that it could not be read.
+    """A file that remembers that it could not be read, and takes no memory for what is not in it.
 
-    Libraries take that for an end of the file or a wrong beginning (zipfile), and raise something
-    else. At its end this raises what it was.
+    Libraries take a failure for an end of the file or a wrong beginning (zipfile), and raise
+    something else. At its end this raises what it was. And they ask for as many bytes as a file
+    claims to hold, for which Python would make room before it looks.
     """
 
     failure: Exception | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
         try:
+            if size is not None and size > CHUNK:
+                size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
             return super().read(size)
         except (OSError, MemoryError) as error:
             self.failure = error

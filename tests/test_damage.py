@@ -201,3 +201,11 @@ def test_an_array_whose_header_is_nested_too_deeply_is_damaged():
     file = io.BytesIO(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
     with pytest.raises(archives.ArchiveError, match="no array in NumPy's format"):
         archives.read_npy(file)
+
+
+def test_what_a_file_claims_takes_no_memory(tmp_path):
+    (tmp_path / "small").write_bytes(b"abc")
+    with archives.open_regular(tmp_path / "small") as file:
+        assert file.read(1) == b"a"
+        assert file.read(1 << 60) == b"bc"
+        assert file.read(1 << 60) == b""
