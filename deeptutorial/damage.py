@@ -5,7 +5,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deeptutorial.texts import printable
+
 __all__ = ["damage_refused", "is_damage"]
+
+LONGEST_REASON = 300  # characters of what a library has to say
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def damage_refused(
         raise
     except Exception as error:
         if is_damage(error):
-            reason = str(error) or type(error).__name__
+            reason = printable(str(error) or type(error).__name__, LONGEST_REASON)
             raise refusal(f"{path}: {message} ({reason})") from error
         if isinstance(error, OSError) and error.errno is not None:
             error.filename = error.filename or str(path)

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose
 from deeptutorial.datasets.optional import needed
-from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
+from deeptutorial.datasets.unpacking import check_unpacked_size, opened_regular, reading
 
 __all__ = ["read_hdf5"]
 
@@ -48,13 +47,13 @@ def read_hdf5(
     DatasetError
     """
     h5py = needed("h5py", path)
-    reading: dict[str, Any] = {
+    options: dict[str, Any] = {
         "transpose": transpose,
         "label_column": label_column,
         "impute": impute,
     }
-    try:
-        with open_regular(path) as regular:
+    with reading(path, "HDF5"):
+        with opened_regular(path) as regular:
             size = os.fstat(regular.fileno()).st_size
         with h5py.File(path, "r", locking=False) as file:
             is_matlab = file.userblock_size >= 512  # where the columns of a matrix come first
@@ -70,13 +69,7 @@ def read_hdf5(
             shapes = {name: dataset.shape for name, dataset in arrays.found.items()}
             if is_matlab:
                 shapes = {name: shape[::-1] for name, shape in shapes.items()}
-            return choose(str(path), shapes, read, member, **reading)
-    except DatasetError:
-        raise
-    except ArchiveError as error:
-        raise DatasetError(str(error)) from error
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise refusal(path, "HDF5", error) from error
+            return choose(str(path), shapes, read, member, **options)
 
 
 class _Arrays:

@@ -22,7 +22,7 @@ from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.hdf5 import read_hdf5
 from deeptutorial.datasets.named_arrays import choose
 from deeptutorial.datasets.sparse import check_dense_size, dense
-from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY, check_unpacked_size, refusal
+from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY, check_unpacked_size, reading
 
 __all__ = ["read_mat"]
 
@@ -85,36 +85,31 @@ def read_mat(
     ------
     DatasetError
     """
-    reading: dict[str, Any] = {
+    options: dict[str, Any] = {
         "member": member,
         "transpose": transpose,
         "label_column": label_column,
         "impute": impute,
     }
-    try:
-        with open_regular(path) as file:
-            begin = file.read(HEADER_SIZE)
-            if begin.startswith(b"MATLAB 7.3"):
-                return read_hdf5(path, **reading)
-            size = os.fstat(file.fileno()).st_size
-            if 0 in begin[:4]:  # the later versions begin with a text
-                return _read_version_4(path, file, size, reading)
-            variables = {variable.name: variable for variable in _variables(file, begin)}
-            shapes = {
-                name: variable.shape
-                for name, variable in variables.items()
-                if variable.kind in ("numbers", "sparse")
-            }
-            if variables and not shapes:
-                kinds = ", ".join(f"{v.name} ({v.kind})" for v in variables.values())
-                raise DatasetError(f"{path}: holds no array of numbers, but {kinds:.300}")
-            return choose(
-                str(path), shapes, lambda name: variables[name].read(path, file, size), **reading
-            )
-    except DatasetError:
-        raise
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise refusal(path, ".mat", error) from error
+    with reading(path, ".mat"), open_regular(path) as file:
+        begin = file.read(HEADER_SIZE)
+        if begin.startswith(b"MATLAB 7.3"):
+            return read_hdf5(path, **options)
+        size = os.fstat(file.fileno()).st_size
+        if 0 in begin[:4]:  # the later versions begin with a text
+            return _read_version_4(path, file, size, options)
+        variables = {variable.name: variable for variable in _variables(file, begin)}
+        shapes = {
+            name: variable.shape
+            for name, variable in variables.items()
+            if variable.kind in ("numbers", "sparse")
+        }
+        if variables and not shapes:
+            kinds = ", ".join(f"{v.name} ({v.kind})" for v in variables.values())
+            raise DatasetError(f"{path}: holds no array of numbers, but {kinds:.300}")
+        return choose(
+            str(path), shapes, lambda name: variables[name].read(path, file, size), **options
+        )
 
 
 @dataclass(frozen=True)
@@ -222,7 +217,7 @@ def _values(kind: int, data: bytes, order: str) -> np.ndarray:
 
 
 def _read_version_4(
-    path: Path, file: BinaryIO, size: int, reading: dict[str, Any]
+    path: Path, file: BinaryIO, size: int, options: dict[str, Any]
 ) -> Dataset | Examples:
     from scipy import io
 
@@ -242,4 +237,4 @@ def _read_version_4(
             array = io.loadmat(file, variable_names=[name])[name]
             return dense(array) if found[name][1] == "sparse" else array
 
-        return choose(str(path), shapes, read, **reading)
+        return choose(str(path), shapes, read, **options)

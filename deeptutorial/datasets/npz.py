@@ -9,10 +9,9 @@ import numpy as np
 
 from deeptutorial.archives import ArchiveError, open_regular, read_npy, read_npy_header
 from deeptutorial.datasets.arrays import Dataset, Examples
-from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.named_arrays import choose, examples_of
 from deeptutorial.datasets.sparse import SPARSE_MEMBERS, dense_of_members
-from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
+from deeptutorial.datasets.unpacking import check_unpacked_size, reading
 
 __all__ = ["read_npz"]
 
@@ -44,37 +43,36 @@ def read_npz(
     ------
     DatasetError
     """
-    try:
+    with (
+        reading(path, ".npz"),
         # Not by `numpy.load`, which takes the memory that a header claims before it looks.
-        with open_regular(path) as packed, zipfile.ZipFile(packed) as file:
-            members = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
-            size = sum(info.file_size for info in file.infolist())
-            packed_size = os.fstat(packed.fileno()).st_size
-            check_unpacked_size(path, size, packed_size)
+        open_regular(path) as packed,
+        zipfile.ZipFile(packed) as file,
+    ):
+        members = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
+        size = sum(info.file_size for info in file.infolist())
+        packed_size = os.fstat(packed.fileno()).st_size
+        check_unpacked_size(path, size, packed_size)
 
-            def read(name: str) -> np.ndarray:
-                with file.open(members[name]) as content:
-                    return read_npy(content, "biufSU")
+        def read(name: str) -> np.ndarray:
+            with file.open(members[name]) as content:
+                return read_npy(content, "biufSU")
 
-            reading: dict[str, Any] = {
-                "transpose": transpose,
-                "label_column": label_column,
-                "impute": impute,
-            }
-            if set(members) >= SPARSE_MEMBERS:
-                arrays = {name: read(name) for name in SPARSE_MEMBERS}
-                return examples_of(
-                    str(path), dense_of_members(path, arrays, packed_size), None, **reading
-                )
-            shapes = {}
-            for name, info in members.items():
-                with file.open(info) as content:
-                    shapes[name] = _shape(content)
-            return choose(str(path), shapes, read, member, **reading)
-    except DatasetError:
-        raise
-    except Exception as error:  # a damaged archive can raise nearly anything
-        raise refusal(path, ".npz", error) from error
+        options: dict[str, Any] = {
+            "transpose": transpose,
+            "label_column": label_column,
+            "impute": impute,
+        }
+        if set(members) >= SPARSE_MEMBERS:
+            arrays = {name: read(name) for name in SPARSE_MEMBERS}
+            return examples_of(
+                str(path), dense_of_members(path, arrays, packed_size), None, **options
+            )
+        shapes = {}
+        for name, info in members.items():
+            with file.open(info) as content:
+                shapes[name] = _shape(content)
+        return choose(str(path), shapes, read, member, **options)
 
 
 def _shape(content: IO[bytes]) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from deeptutorial.archives import ArchiveError, open_regular
 from deeptutorial.datasets.arrays import Examples
 from deeptutorial.datasets.columns import (
     Layout,
@@ -20,7 +19,7 @@ from deeptutorial.datasets.columns import (
 )
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.optional import needed
-from deeptutorial.datasets.unpacking import check_unpacked_size, refusal
+from deeptutorial.datasets.unpacking import check_unpacked_size, opened_regular, reading
 
 __all__ = ["parquet_in_blocks", "read_parquet"]
 
@@ -58,34 +57,25 @@ def parquet_in_blocks(
 
 def _in_blocks(path: Path, label_column: str | None, impute: bool) -> Iterator[Examples]:
     parquet = needed("pyarrow.parquet", path)
-    try:
-        with open_regular(path) as regular:
-            size = regular.seek(0, 2)
-            regular.seek(0)
-            file = parquet.ParquetFile(regular, memory_map=False)
-            n_rows, names = file.metadata.num_rows, file.schema_arrow.names
-            if not n_rows or not names:
-                raise DatasetError(f"{path}: an empty table")
-            check_unpacked_size(path, n_rows * len(names) * 8, size)
-            columns = _layout(path, file.schema_arrow, label_column)
-            read = 0
-            n_at_once = max(1, CELLS_OF_A_BLOCK // len(names))
-            for batch in file.iter_batches(batch_size=n_at_once, use_threads=False):
-                read += len(batch)
-                if read > n_rows:
-                    raise DatasetError(
-                        f"{path}: holds more rows than the {n_rows} that it tells of"
-                    )
-                block = _block(path, batch, columns)
-                yield block if impute else refuse_missing(block)
-            if read != n_rows:
-                raise DatasetError(f"{path}: tells of {n_rows} rows, and holds {read}")
-    except DatasetError:
-        raise
-    except ArchiveError as error:
-        raise DatasetError(str(error)) from error
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise refusal(path, "Parquet", error) from error
+    with reading(path, "Parquet"), opened_regular(path) as regular:
+        size = regular.seek(0, 2)
+        regular.seek(0)
+        file = parquet.ParquetFile(regular, memory_map=False)
+        n_rows, names = file.metadata.num_rows, file.schema_arrow.names
+        if not n_rows or not names:
+            raise DatasetError(f"{path}: an empty table")
+        check_unpacked_size(path, n_rows * len(names) * 8, size)
+        columns = _layout(path, file.schema_arrow, label_column)
+        read = 0
+        n_at_once = max(1, CELLS_OF_A_BLOCK // len(names))
+        for batch in file.iter_batches(batch_size=n_at_once, use_threads=False):
+            read += len(batch)
+            if read > n_rows:
+                raise DatasetError(f"{path}: holds more rows than the {n_rows} that it tells of")
+            block = _block(path, batch, columns)
+            yield block if impute else refuse_missing(block)
+        if read != n_rows:
+            raise DatasetError(f"{path}: tells of {n_rows} rows, and holds {read}")
 
 
 def _layout(path: Path, schema: Any, label_column: str | None) -> Layout:

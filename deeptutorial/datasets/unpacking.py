@@ -17,18 +17,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deeptutorial.archives import ArchiveError, open_regular
-from deeptutorial.damage import damage_refused, is_damage
+from deeptutorial.damage import damage_refused
 from deeptutorial.datasets.errors import DatasetError
-from deeptutorial.texts import printable
 
-__all__ = ["PACKED", "check_unpacked_size", "opened", "reading", "refusal"]
+__all__ = ["PACKED", "check_unpacked_size", "opened", "opened_regular", "reading"]
 
 AT_MOST_TIMES = 100
 FREELY = 1 << 28  # bytes, however small the file is
 
 CHUNK = 1 << 20
-
-LONGEST_REASON = 300  # characters of what a library has to say
 
 XZ_MEMORY = 1 << 27  # bytes that unpacking may need: twice as many as the highest preset asks for
 
@@ -61,14 +58,19 @@ def reading(
         raise DatasetError(f"{path}: {unread} ({error.strerror})") from error
 
 
-def refusal(path: Path, kind: str, error: Exception) -> Exception:
-    """Return what to raise for what came up in reading a file: `reading` in the form of a value."""
-    if isinstance(error, OSError) and not is_damage(error):
-        return DatasetError(f"{path}: cannot be read as {kind} ({error.strerror})")
-    if not is_damage(error):
-        return MemoryError(f"to read {path}")
-    reason = printable(str(error) or type(error).__name__, LONGEST_REASON)
-    return DatasetError(f"{path}: cannot be read as {kind} ({reason})")
+def opened_regular(path: Path) -> BinaryIO:
+    """Open a file as it is, if it is a regular one.
+
+    Raises
+    ------
+    DatasetError
+        If it is something else.
+    OSError
+    """
+    try:
+        return open_regular(path)
+    except ArchiveError as error:
+        raise DatasetError(str(error)) from error
 
 
 @contextmanager
@@ -88,10 +90,7 @@ def opened(path: Path) -> Iterator:
     OSError
         If it cannot be opened.
     """
-    try:
-        packed = open_regular(path)
-    except ArchiveError as error:
-        raise DatasetError(str(error)) from error
+    packed = opened_regular(path)
     with packed:
         begin = packed.read(6)
         packed.seek(0)
