@@ -259,8 +259,6 @@ def main() -> int:
         said = ["\n".join(process.communicate()) for process in beside]
     print(f"\n\n{head}\n{tally.table()}")
     print(f"a run whose checkpoint was spoilt is counted as lost: {fails_when_it_should}")
-    for loss in tally.losses:
-        print(f"lost: {loss}")
     print("", *said, sep="\n\n")
     print(f"{(time.monotonic() - start) / 60:.1f} minutes")
     is_good = fails_when_it_should and not any(process.returncode for process in beside)

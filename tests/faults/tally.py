@@ -22,8 +22,11 @@ class Tally:
         with self._lock:
             row = self.rows.setdefault(fault, [0, 0])
             row[bool(problems)] += 1
-            self.losses += [f"{fault}: {problem}" for problem in problems]
-            self.show("x" if problems else ".", end="", flush=True)
+            losses = [f"{fault}: {problem}" for problem in problems]
+            self.losses += losses
+            # At once, so that nothing is lost with a drill that is ended before its table.
+            said = "".join(f"\nlost: {loss}\n" for loss in losses)
+            self.show(said or ".", end="", flush=True)
 
     def table(self) -> str:
         rows = [
