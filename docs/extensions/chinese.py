@@ -9,6 +9,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.search import SearchLanguage
 from sphinx.search.en import SearchEnglish
+from sphinx.transforms import SphinxTransform
 from sphinx.util.nodes import extract_messages
 
 CHINESE = "zh_CN"
@@ -72,6 +73,18 @@ def _links(app, page_name, template, context, doctree):
     context["metatags"] += f'<link rel="alternate" {link}>'
 
 
+class CellsOfTables(SphinxTransform):
+    """Say of the cells of a `table` directive where they are from, or they are not translated."""
+
+    default_priority = 5  # before translation, which is at 20
+
+    def apply(self):
+        for cell in self.document.findall(nodes.entry):
+            for paragraph in cell.findall(nodes.paragraph):
+                if not paragraph.source:
+                    paragraph.source, paragraph.line = self.document["source"], 0
+
+
 _CHINESE_OR_OTHER = r"([\u3400-\u9fff]+)|([^\W\u3400-\u9fff]+)"
 
 _SPLIT_QUERY = r"""
@@ -116,6 +129,7 @@ class SearchByPairs(SearchLanguage):
 
 
 def setup(app):
+    app.add_transform(CellsOfTables)
     app.connect("source-read", _source)
     app.connect("doctree-read", _words)
     app.connect("html-page-context", _links)
