@@ -20,10 +20,12 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
+from markdown_it import MarkdownIt
 
 DOCS = Path(__file__).parent
 LANGUAGE = "zh_CN"
 CATALOGUES = DOCS / "locales" / LANGUAGE / "LC_MESSAGES"
+OF_THE_THEME = "sphinx"
 NEW = "# SOME DESCRIPTIVE TITLE."
 COMPARED = re.compile(r"<!-- compared with index\.md: (\w+) -->")
 MARKUP = {
@@ -68,7 +70,8 @@ def to_do(pages: dict[str, Catalog]) -> list[str]:
     for page, passages in pages.items():
         path = CATALOGUES / f"{page}.po"
         found += _differences(page, passages, read(path) if path.is_file() else Catalog())
-    for gone in sorted({path.stem for path in CATALOGUES.glob("*.po")} - set(pages)):
+    there = {path.stem for path in CATALOGUES.glob("*.po")}
+    for gone in sorted(there - set(pages) - {OF_THE_THEME}):
         found.append(f"{gone}.po: there is no such page any more")
     if compared_with() != digest_of_index():
         found.append(
@@ -108,12 +111,20 @@ def _differences(page: str, passages: Catalog, translated: Catalog) -> Iterator[
 
 def faults_in_markup(message: Message) -> Iterator[str]:
     """Tell which code, formulas, links and so on are in one of the two languages only."""
+    block = _block(message.string)
+    if block != "paragraph":
+        yield f"Markdown takes the translation for a {block}: put a backslash before what begins it"
     for kind, pattern in MARKUP.items():
         of_english, of_chinese = (set(re.findall(pattern, s)) for s in (message.id, message.string))
         for one in sorted(of_english - of_chinese):
             yield f"the translation lacks the {kind} {one}"
         for one in sorted(of_chinese - of_english):
             yield f"the translation alone has the {kind} {one}"
+
+
+def _block(markdown: str) -> str:
+    """Return what a passage is for Markdown: a paragraph, or a list, if it begins with 1. say."""
+    return MarkdownIt("commonmark").parse(markdown)[0].type.removesuffix("_open")
 
 
 def read(path: Path) -> Catalog:

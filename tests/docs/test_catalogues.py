@@ -82,6 +82,7 @@ def test_a_passage_that_is_gone_is_named(companion):
         ("调用 `saved`，见[那里](graphs.md)：$x$。", "alone has the code `saved`"),
         ("调用 `save`，见[那里](fast.md)：$x$。", "lacks the link graphs.md"),
         ("调用 `save`，见[那里](graphs.md)：$y$。", "alone has the formula $y$"),
+        ("1. 调用 `save`，见[那里](graphs.md)：$x$。", "takes the translation for a ordered_list"),
     ],
 )
 def test_what_is_not_prose_is_the_same_in_both(companion, chinese, complaint):
