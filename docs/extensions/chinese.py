@@ -34,7 +34,8 @@ def is_prose(message):
     """Return whether there is a word to translate, beside code, formulas, paths and numbers."""
     if "$" not in message and re.search(r"\\[a-z]+", message):
         return False  # a formula that stands by itself
-    words = re.sub(r"`+[^`]*`+|\$[^$]*\$|\S*[/._\d]\w\S*", " ", message)
+    shown = re.sub(r"\]\([^()\s]*\)", "]", message)  # not where a link leads
+    words = re.sub(r"`+[^`]*`+|\$[^$]*\$|\S*[._\d]\w\S*", " ", shown)
     return re.search(r"[^\W\d_]{2}", words) is not None
 
 

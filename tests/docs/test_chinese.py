@@ -23,6 +23,8 @@ TEXTS = ROOT / "deeptutorial" / "playground" / "playground.json"
         ("Exercises", True),
         ("PyTorch, eager", True),
         ("with $n = 3$ units", True),
+        ("[truth](theano.md#a-symbol-is-neither)", True),
+        ("s/epoch", True),
         (r"\tilde{x} \sim q_D(\tilde{x} \mid x)", False),
         ("deeptutorial/models/da.py", False),
         ("SdA.py", False),
