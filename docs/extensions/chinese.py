@@ -107,7 +107,7 @@ class SearchByPairs(SearchLanguage):
     """
 
     lang = "zh"
-    language_name = "Chinese"
+    language_name = SearchEnglish.language_name  # by it the browser finds the stemmer
     js_stemmer_rawcode = SearchEnglish.js_stemmer_rawcode
     js_splitter_code = _SPLIT_QUERY
     stopwords = SearchEnglish.stopwords

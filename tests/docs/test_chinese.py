@@ -6,11 +6,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("sphinx")
 sys.path.append(str(Path(__file__).parents[2] / "docs" / "extensions"))
+from sphinx.search import IndexBuilder
+
 import chinese
 
 ROOT = Path(__file__).parents[2]
@@ -54,12 +57,28 @@ def test_an_index_is_of_pairs():
     assert search.word_filter("编码")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="runs the browser's splitter with node")
-def test_a_browser_splits_a_query_as_the_index_was_split():
-    script = chinese.SearchByPairs.js_splitter_code
-    script += f"console.log(JSON.stringify({json.dumps(list(SPLIT))}.map(splitQuery)))"
+def in_browser(script):
+    """Return what a script of the search page prints, run by node."""
+    if shutil.which("node") is None:
+        pytest.skip("runs the browser's side with node")
     printed = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == list(SPLIT.values())
+    return json.loads(printed.stdout)
+
+
+def test_a_browser_splits_a_query_as_the_index_was_split():
+    splitter = chinese.SearchByPairs.js_splitter_code
+    queries = json.dumps(list(SPLIT))
+    found = in_browser(f"{splitter}console.log(JSON.stringify({queries}.map(splitQuery)))")
+    assert found == list(SPLIT.values())
+
+
+def test_a_browser_finds_the_stemmer():
+    search = chinese.SearchByPairs({})
+    code = IndexBuilder.get_js_stemmer_code(SimpleNamespace(lang=search))
+    words = ["autoencoders", "reconstruction", "编码"]
+    script = f"const window = {{}}; {code}; const one = new window.Stemmer();"
+    script += f"console.log(JSON.stringify({json.dumps(words)}.map((word) => one.stemWord(word))))"
+    assert in_browser(script) == [search.stem(word) for word in words]
 
 
 def test_the_playground_has_the_terms_of_the_glossary():
