@@ -97,3 +97,8 @@ def test_the_front_page_follows_the_english_one(companion):
     (found,) = catalogues.to_do({"page": catalogues.read(catalogues.CATALOGUES / "page.po")})
     assert found.startswith("zh.md: index.md has changed")
     assert catalogues.digest_of_index() in found
+
+
+def test_the_chinese_edition_is_complete(tmp_path):
+    """Look at the passages of all pages, as the builder finds them; no notebook is run for that."""
+    assert catalogues.to_do(catalogues.extract(tmp_path)) == [], "see: make catalogues"
