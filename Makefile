@@ -5,7 +5,9 @@
 # make drill  kills runs, fills disks, breaks files, compiles random functions with and without the
 #             rewrites: prints what was survived; takes ten minutes, or what ARGS="--size minute" or
 #             ARGS="--size hour" say
-# make docs   builds the reading companion, build/docs/html/index.html (extra .[docs])
+# make docs   builds the reading companion, build/docs/html/index.html, and in Chinese in zh/ beside it
+#             (extra .[docs])
+# make catalogues  takes what changed on the companion's pages over into docs/locales/, to be translated
 # make dist   builds source distribution and wheel in dist/, checks them, and tries the wheel in an
 #             environment that has nothing else (extra .[dist])
 # make bench  measures against PyTorch, JAX and NumPy; installs them (extra .[bench])
@@ -17,7 +19,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: run test lint types drill docs dist bench
+.PHONY: run test lint types drill docs catalogues dist bench
 
 run: $(VENV)/.installed
 	$(VENV)/bin/python dA.py $(ARGS)
@@ -37,8 +39,14 @@ drill: $(VENV)/.testing
 
 docs: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	rm -rf build/docs/executed  # the notebooks are run once, afresh, for both languages
 	$(VENV)/bin/python -m sphinx -W -q -b html -d build/docs/doctrees docs build/docs/html
+	$(VENV)/bin/python -m sphinx -W -q -b html -d build/docs/doctrees-zh -D language=zh_CN docs build/docs/html/zh
 	@echo "The companion is in build/docs/html/index.html"
+
+catalogues: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(VENV)/bin/python docs/catalogues.py
 
 dist: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dist]'

@@ -1,4 +1,8 @@
-"""The reading companion: `make docs` builds it with Sphinx into build/docs/html."""
+"""The reading companion: `make docs` builds it with Sphinx into build/docs/html.
+
+The same pages are built twice, in English, and in Chinese (`-D language=zh_CN`) by the catalogues
+in locales/. CONTRIBUTING.md tells how they are renewed.
+"""
 
 import os
 import re
@@ -14,11 +18,11 @@ sys.path.insert(0, str(DOCS.parent))  # the reference is of this clone's docstri
 
 project = "deeptutorial"
 html_title = "deeptutorial"
-extensions = ["myst_nb", "mathml", "sphinx.ext.autodoc", "numpydoc"]
-exclude_patterns = ["**/README.md"]
+extensions = ["myst_nb", "mathml", "chinese", "sphinx.ext.autodoc", "numpydoc"]
+exclude_patterns = ["**/README.md", "zh.md"]  # zh.md is the index of the Chinese edition
 nitpicky = True  # a reference that leads nowhere is a warning, and a warning fails the build
 
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_block", "attrs_inline"]
 myst_heading_anchors = 3
 
 # The docstrings are NumPy's kind. A name in backticks is a link where it is in the reference; types
@@ -31,8 +35,17 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # autodoc shows them
 
-# The notebooks are run afresh in each build, on the built-in digits, and may not print warnings.
-nb_execution_mode = "force"
+# What catalogues hold: prose, by page, without the lines that it stands on, which would change with
+# anything above them.
+locale_dirs = ["locales"]
+gettext_compact = False
+gettext_location = False
+suppress_warnings = ["myst-nb.lexer"]  # cells that are not run, for catalogues, have no language
+
+# The notebooks are run on the built-in digits, and may not print warnings. The Chinese edition has
+# what came out when the English one was built; `make docs` begins with nothing kept.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(DOCS.parent / "build" / "docs" / "executed")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_output_stderr = "warn"
@@ -54,20 +67,16 @@ pygments_dark_style = "monokai"
 
 def setup(app):
     app.connect("builder-inited", _playground)
-    app.connect("html-page-context", _language_of_page)
     app.connect("doctree-resolved", _short_citations)
 
 
 def _playground(app):
     """Train the dAs of the playground, in a process of their own, where there is none yet."""
     script = DOCS / "make_playground.py"
-    if script.is_file() and not (EXTRA / "playground.html").is_file():  # no page built by itself
+    if app.builder.format != "html" or not script.is_file():  # a catalogue, a page built by itself
+        return
+    if not (EXTRA / "playground.html").is_file():
         subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
-
-
-def _language_of_page(app, page_name, template, context, doctree):
-    if page_name == "zh":
-        context["language"] = "zh-Hans"
 
 
 def _short_citations(app, doctree, page_name):
