@@ -149,6 +149,39 @@ def test_op_is_what_numpy_makes_of_it(seed, sizes, set_threads):
             np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["nn", "tn"])
+def test_skipped_zeros_change_no_bit(kind, dtype, set_threads):
+    """The same rows have the same products beside others so dense that nothing is skipped."""
+    rng = np.random.default_rng(8)
+    s = getattr(ps, dtype)()
+    op = FusedProducts(
+        [(kind, 0)], [s], [ps.neg(s)], [], [0], [], [TensorType(dtype, (None, None))]
+    )
+    for M, K, N, n_dense in [(21, 784, 517, 43), (9, 20, 128, 40), (131, 300, 160, 260)]:
+        A = np.zeros((M + n_dense, K), dtype)
+        A[:M] = rng.normal(size=(M, K)) * (rng.random((M, K)) < 0.15)
+        A[:M, K // 3 : K // 2], A[5] = 0, 0
+        A[:M] *= np.where(rng.random((M, K)) < 0.5, -1, 1)  # zeros of either sign
+        A[M:] = rng.normal(size=(n_dense, K))
+        B = rng.normal(size=(K, N)).astype(dtype)
+        for special in (None, np.nan, np.inf, -np.inf):
+            if special is not None:
+                A[2, K - 1], B[K // 3, N - 1], B[1, 3] = special, special, special
+            few, all_ = A[:M], A
+            if kind == "tn":
+                few, all_ = np.ascontiguousarray(few.T), np.ascontiguousarray(all_.T)
+            for n in (1, 2):
+                set_threads(n)
+                (got,), (dense,) = run_in_python(op, [few, B]), run_in_python(op, [all_, B])
+                np.testing.assert_array_equal(got, dense[:M])
+                signs = [np.signbit(v[~np.isnan(v)]) for v in (got, dense[:M])]
+                np.testing.assert_array_equal(*signs)
+            with np.errstate(invalid="ignore"):
+                expected = -(A[:M].astype("float64") @ B.astype("float64"))
+            np.testing.assert_allclose(got, expected, TOLERANCE[dtype], 100 * TOLERANCE[dtype])
+
+
 def test_shapes_that_do_not_fit_are_refused():
     x, y, z = pt.dmatrices("x", "y", "z")
     scalars = [ps.float64(), ps.float64()]

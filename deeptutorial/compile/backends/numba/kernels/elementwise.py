@@ -192,16 +192,6 @@ def add_to(a, b):
         a[i] += b[i]
 
 
-@inner(fastmath=REORDER, forceinline=True)
-def zero_times(a):
-    """The sum of 0 a: 0 where all is finite, NaN where not."""
-    zero = a.dtype.type(0)
-    total = zero
-    for i in range(len(a)):
-        total += a[i] * zero
-    return total
-
-
 @inner
 def count_nonzeros(a):
     count = np.int32(0)

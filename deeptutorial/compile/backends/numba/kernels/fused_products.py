@@ -31,21 +31,17 @@ from numba.np.numpy_support import from_dtype
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive, pointer
 from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
-from deeptutorial.compile.backends.numba.kernels.elementwise import (
-    add_to,
-    count_nonzeros,
-    zero_times,
-)
+from deeptutorial.compile.backends.numba.kernels.elementwise import add_to, count_nonzeros
 from deeptutorial.compile.backends.numba.kernels.products import (
     dot,
     dots,
     find_nonzeros,
+    is_finite,
     multiply,
     multiply_sparse,
     pack,
 )
 from deeptutorial.compile.backends.numba.kernels.tiles import (
-    SPARSE_VECTORS,
     TILE_ROWS,
     TILE_VECTORS,
     VECTOR_BYTES,
@@ -64,10 +60,12 @@ _ADDRESS, _ROWS, _COLUMNS, _ROW_STEP, _COLUMN_STEP = range(FIELDS)
 WRONG_SHAPES = "the shapes of the matrices of a product, or of what is added to it, do not fit"
 
 PANEL = 112  # rows of a factor whose slice of a tile's width fits the first-level cache
-BITS = 64  # of a number that tells what is not zero
+BITS = np.int64(64)  # of a number that tells what is not zero in so many columns
 WIDE = 128  # columns from which on it pays to look for zeros
-PACK = np.int64(PANEL * TILE_VECTORS * VECTOR_BYTES)  # bytes of that slice
+WIDTH = np.int64(TILE_VECTORS * VECTOR_BYTES)  # bytes in a row of a tile
+PACK = PANEL * WIDTH  # bytes of that slice
 THIN = 64  # rows of a minibatch up to which a product is cut along its sums
+TALL = 128  # most rows of a tile
 DEEP = 64  # length of the sums from which on it pays to pack a factor, if there are many rows
 PIECES = 4  # in so many
 SMALL = 50_000  # multiplications of some ten microseconds, over before two threads have met
@@ -80,7 +78,7 @@ ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
 
 # What the phases are told.
 (_M, _N, _THREADS, _TILE_M, _TILE_N, _COLUMNS_FIRST, _PIECES, _PARTIAL, _SCRATCH, _POINTERS,
- _OPERANDS, _PLAN, _TABLE, _WORKSPACE, _SPARSE, _PACKED, _SIZE) = range(17)  # fmt: skip
+ _OPERANDS, _PLAN, _TABLE, _BITS, _PACKED, _SIZE) = range(16)  # fmt: skip
 # An operand of the epilogue: the address of its first number, the bytes from one tile to the tile
 # below and to the one beside, and those from one row to the next within a tile.
 _FIRST, _DOWN, _BESIDE, _STEP = range(4)
@@ -95,12 +93,12 @@ def _shape(kind, a, b):
 
 
 @inner
-def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, lists, packed, like):
+def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, bits, packed, like):
     """Add a tile of a product to C: rows from r, columns from c, sums from first to last.
 
-    With `fresh`, or for a product with B.T, what was in C does not count. `lists` is where zeros
-    are looked for, 0 if they are not; `packed` is where B is copied to, piece by piece, 0 if it is
-    read where it lies.
+    With `fresh`, or for a product with B.T, what was in C does not count. `bits` is where it is
+    written down what is not zero in A, 0 if that is not known; `packed` is where B is copied to,
+    piece by piece, 0 if it is read where it lies.
     """
     size = C.itemsize
     A = carray(pointer(a[_ADDRESS], like), 1)
@@ -116,30 +114,29 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, li
                 y = _vector(a[_ADDRESS] + ((r + k) * lda + first) * size, last - first, like)
                 C[k * ldc + q] = dot(w, y)
         return
-    skip = lists != 0 and _is_finite(b, first, last, lists, like)
-    if fresh != 0 and first == last:
-        for k in range(rows):
+    if first == last:
+        for k in range(rows if fresh != 0 else ZERO):
             _vector(C.ctypes.data + k * ldc * size, columns, like)[:] = 0
+        return
+    M, _, _ = _shape(kind, a, b)
     a_row, a_column = (ONE, lda) if kind == TN else (lda, ONE)
-    panels = (last - first - 1) // (BITS if skip else PANEL) + 1
-    for panel in range(panels):
-        k = first + (last - first) * panel // panels
-        depth = first + (last - first) * (panel + 1) // panels - k
+    length = last - first - 1
+    step = BITS if bits != 0 else length // (length // PANEL + 1) + 1
+    for k in range(first, last, step):
+        depth = min(step, last - k)
         a0 = k * lda + r if kind == TN else r * lda + k
-        b0 = c * ldb + k if kind == NT else k * ldb + c
-        if skip:
-            bits = carray(pointer(lists + threads.LINE, 1), ONE)
-            find_nonzeros(A, a0, lda, rows, depth, kind == TN, bits)
-            end = ONE << (depth - 1) if k + depth == b[_ROWS] else ZERO
+        factor, f0, ldf = B, c * ldb + k if kind == NT else k * ldb + c, ldb
+        # Where B is not finite, 0 times it is not 0.
+        if bits != 0 and is_finite(B, f0, ldb, depth, columns):
+            chosen = carray(pointer(bits + k // BITS * _bits_bytes(M) + r * 8, 1), 1)
             multiply_sparse(
-                C, ZERO, ldc, rows, A, a0, a_row, a_column, bits, end, B, b0, ldb, columns, fresh
+                C, ZERO, ldc, rows, A, a0, a_row, a_column, B, f0, ldb, chosen, columns, fresh
             )
         else:
-            factor, f0, ldf = B, b0, ldb
             if packed != 0:
-                factor, f0 = carray(pointer(packed, like), 1), ZERO
-                ldf = TILE_VECTORS * VECTOR_BYTES // size
-                pack(factor, ldf, B, b0, ldb, depth, columns, kind == NT)
+                factor = carray(pointer(packed, like), 1)
+                pack(factor, WIDTH // size, B, f0, ldb, depth, columns, kind == NT)
+                f0, ldf = ZERO, WIDTH // size
             multiply(
                 C, ZERO, ldc, rows, A, a0, a_row, a_column, factor, f0, ldf, depth, columns, fresh
             )
@@ -151,33 +148,41 @@ def _vector(address, n, like):
     return carray(pointer(address, like), n)
 
 
-WORKSPACE = np.int64(
-    threads.LINE + (THIN + VECTOR_BYTES) * 8
-)  # bytes: whether B is finite, and the bits
-
-
 @inner
 def _is_sparse(a, like):
-    """Tell whether it pays to skip zeros: one gathered row costs as much as two and a half."""
-    count = 0
-    for i in range(a[_ROWS]):
+    """Tell by some of its rows whether a factor has so many zeros that it pays to skip them."""
+    count, n = 0, 0
+    for i in range(0, a[_ROWS], 1 + a[_ROWS] // 64):
         count += count_nonzeros(_vector(a[_ADDRESS] + i * a[_ROW_STEP], a[_COLUMNS], like))
-    return count * 10 < a[_ROWS] * a[_COLUMNS] * 4
+        n += a[_COLUMNS]
+    return count * 10 < n * 4
 
 
 @inner
-def _is_finite(b, first, last, workspace, like):
-    """Tell whether these rows of B are finite: where not, 0 times B is not 0 either.
+def _bits_bytes(M):
+    """Bytes of the numbers, one for each of M rows, that tell what is not zero in BITS columns."""
+    return _line((M + VECTOR_BYTES) * 8)
 
-    The answer is kept in the workspace.
+
+@inner
+def _find_nonzeros(kinds, table, bits, address, like):
+    """Write down what is not zero in each factor for which `bits` has a number of bytes.
+
+    In place of that number it then has the address. Every column of tiles needs them, so this is
+    done before any is made.
     """
-    known = carray(pointer(workspace, 1), 1)
-    if known[0] < 0:
-        total = 0.0
-        for k in range(first, last):
-            total += zero_times(_vector(b[_ADDRESS] + k * b[_ROW_STEP], b[_COLUMNS], like))
-        known[0] = total == 0
-    return known[0] == 1
+    for p in range(len(kinds)):
+        if bits[p] == 0:
+            continue
+        n_bytes, bits[p] = bits[p], address
+        a = table[2 * p]
+        A, lda = carray(pointer(a[_ADDRESS], like), 1), a[_ROW_STEP] // table_itemsize(like)
+        M, _, K = _shape(kinds[p], a, table[2 * p + 1])
+        for k in range(0, K, BITS):
+            block = carray(pointer(address + k // BITS * _bits_bytes(M), 1), 1)
+            a0 = k * lda if kinds[p] == TN else k
+            find_nonzeros(A, a0, lda, M, min(BITS, K - k), kinds[p] == TN, block)
+        address += n_bytes
 
 
 def _make_pieces(t, task, like):
@@ -186,27 +191,23 @@ def _make_pieces(t, task, like):
     M, N, T, pieces = task[_M], task[_N], task[_THREADS], task[_PIECES]
     table = carray(pointer(task[_TABLE], 1), (2, FIELDS))
     size = table_itemsize(like)
-    width = TILE_VECTORS * VECTOR_BYTES // size
+    width = WIDTH // size
     ldc = _line(N * size) // size
     slices = (T - 1) // pieces + 1  # of the columns, where there are more threads than pieces
     tiles = (N - 1) // width + 1
     _, _, K = _shape(NN, table[0], table[1])
-    quads = K // TILE_ROWS
-    lists = ZERO
-    if carray(pointer(task[_SPARSE], 1), 1)[0] != 0:
-        lists = task[_WORKSPACE] + t * _line(WORKSPACE)
+    blocks = (K - 1) // BITS + 1
+    bits = carray(pointer(task[_BITS], 1), 1)[0]
     for item in range(pieces * slices * t // T, pieces * slices * (t + 1) // T):
         piece, part = item // slices, item % slices
         c, stop = tiles * part // slices * width, min(N, tiles * (part + 1) // slices * width)
         if c >= stop:
             continue
-        first = quads * piece // pieces * TILE_ROWS
-        last = K if piece == pieces - 1 else quads * (piece + 1) // pieces * TILE_ROWS
+        first = blocks * piece // pieces * BITS
+        last = min(K, blocks * (piece + 1) // pieces * BITS)
         C = _vector(task[_PARTIAL] + (piece * M * ldc + c) * size, ONE, like)
-        if lists != 0:
-            _vector(lists, ONE, ONE)[0] = UNKNOWN
         _put_product(
-            NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, lists, ZERO,
+            NN, table[0], table[1], ZERO, M, c, stop - c, first, last, C, ldc, ONE, bits, ZERO,
             like,
         )  # fmt: skip
 
@@ -221,7 +222,7 @@ def _finish(t, task, like):
     task = carray(task, _SIZE)
     M, N, T, tile_m, tile_n = task[_M], task[_N], task[_THREADS], task[_TILE_M], task[_TILE_N]
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
-    n_products, n_results = plan[_N_PRODUCTS], plan[_N_RESULTS]
+    n_results = plan[_N_RESULTS]
     n_operands = plan[_N_INPUTS] + plan[_N_STORED] + plan[_N_SUMS]
     operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
     pointers = carray(
@@ -236,10 +237,7 @@ def _finish(t, task, like):
         pointers[k, 0], pointers[k, 1] = scratch + k * tile_bytes, tile_n * size
     for k in range(n_operands):
         pointers[n_results + k, 1] = operands[k, _STEP]
-    lists = task[_WORKSPACE] + t * n_products * _line(WORKSPACE)
     packed = task[_PACKED] + t * PACK if task[_PACKED] != 0 else ZERO
-    for p in range(n_products):
-        _vector(lists + p * _line(WORKSPACE), ONE, ONE)[0] = UNKNOWN
 
     for tile in range(down * beside * t // T, down * beside * (t + 1) // T):
         if task[_COLUMNS_FIRST]:
@@ -255,7 +253,7 @@ def _finish(t, task, like):
                 add_to(whole, _vector(address, rows * tile_n, like))
             pointers[0, 0] = whole.ctypes.data
         else:
-            _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, packed, like)
+            _put_products(task, r, rows, c, columns, scratch, tile_bytes, packed, like)
         for k in range(n_operands):
             o = operands[k]
             pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE]
@@ -263,28 +261,23 @@ def _finish(t, task, like):
 
 
 @inner
-def _put_products(task, r, rows, c, columns, scratch, tile_bytes, lists, packed, like):
-    """Make a tile of each result: the dense products first, which take the place of what was."""
+def _put_products(task, r, rows, c, columns, scratch, tile_bytes, packed, like):
+    """Make a tile of each result."""
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
     n_products = plan[_N_PRODUCTS]
     products = carray(pointer(task[_PLAN] + _HEAD * 8, 1), (2, n_products))
     table = carray(pointer(task[_TABLE], 1), (2 * n_products, FIELDS))
-    sparse = carray(pointer(task[_SPARSE], 1), n_products)
+    bits = carray(pointer(task[_BITS], 1), n_products)
     begun = ZERO  # the bits of the results that have a product in them
-    for in_turn in range(2):
-        for p in range(n_products):
-            if sparse[p] != in_turn:
-                continue
-            a, b, kind, result = table[2 * p], table[2 * p + 1], products[0, p], products[1, p]
-            _, _, K = _shape(kind, a, b)
-            C = _vector(scratch + result * tile_bytes, ONE, like)
-            fresh = ONE - ((begun >> result) & ONE)
-            begun |= ONE << result
-            places = lists + p * _line(WORKSPACE) if sparse[p] != 0 else ZERO
-            _put_product(
-                kind, a, b, r, rows, c, columns, ZERO, K, C, task[_TILE_N], fresh, places, packed,
-                like,
-            )  # fmt: skip
+    for p in range(n_products):
+        a, b, kind, result = table[2 * p], table[2 * p + 1], products[0, p], products[1, p]
+        _, _, K = _shape(kind, a, b)
+        C = _vector(scratch + result * tile_bytes, ONE, like)
+        fresh = ONE - ((begun >> result) & ONE)
+        begun |= ONE << result
+        _put_product(
+            kind, a, b, r, rows, c, columns, ZERO, K, C, task[_TILE_N], fresh, bits[p], packed, like
+        )
 
 
 @inner
@@ -320,12 +313,12 @@ def _is_in_pieces(kinds, M, table):
 
 
 @inner
-def _is_packed(kinds, sparse, M, table):
+def _is_packed(kinds, M, table):
     """Tell whether there are so many rows that a copy of a factor is soon paid for."""
     packed = len(kinds) > 0 and M > THIN
     for p in range(len(kinds)):
         _, _, K = _shape(kinds[p], table[2 * p], table[2 * p + 1])
-        packed &= K >= DEEP and sparse[p] == 0
+        packed &= K >= DEEP
     return packed
 
 
@@ -335,17 +328,18 @@ def _tiles(kinds, in_pieces, is_packed, M, N, size):
     if in_pieces:
         return np.int64(2), N, False
     if is_packed:
-        down = (M - 1) // THIN + 1
+        # Tall tiles copy less, but of a narrow product there would be too few for all threads.
+        down = (M - 1) // (TALL if N * size > 8 * WIDTH else THIN) + 1
         rows = ((M - 1) // down // TILE_ROWS + 1) * TILE_ROWS
-        return rows, np.int64(TILE_VECTORS * VECTOR_BYTES // size), False
+        return rows, WIDTH // size, True
     if len(kinds) == 0:
         return np.int64(16), np.int64(512), False
     by_columns = True
     for kind in kinds:
         by_columns &= kind == NT
     if by_columns:
-        return np.int64(128), np.int64(VECTOR_BYTES // size), True
-    return np.int64(32), np.int64(SPARSE_VECTORS * VECTOR_BYTES // size), False
+        return np.int64(TALL), np.int64(VECTOR_BYTES // size), True
+    return np.int64(32), 2 * WIDTH // size, False
 
 
 @inner
@@ -399,12 +393,12 @@ def _drive(plan_address, table_address, like):
 
     in_pieces = _is_in_pieces(kinds, M, table)
     pieces = PIECES if in_pieces else 0
-    sparse = np.empty(n_products, np.int64)
+    is_packed = _is_packed(kinds, M, table)
+    bits = np.zeros(n_products, np.int64)
     for p in range(n_products):
-        # What a gathered row of B is followed by must be B's too.
-        wide = kinds[p] != NT and N >= WIDE and table[2 * p + 1][_ROW_STEP] >= N * size
-        sparse[p] = wide and _is_sparse(table[2 * p], like)
-    is_packed = _is_packed(kinds, sparse, M, table)
+        if kinds[p] != NT and N >= WIDE and _is_sparse(table[2 * p], like):
+            _, _, K = _shape(kinds[p], table[2 * p], table[2 * p + 1])
+            bits[p] = ((K - 1) // BITS + 1) * _bits_bytes(M)
     tile_m, tile_n, columns_first = _tiles(kinds, in_pieces, is_packed, M, N, size)
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
@@ -426,7 +420,7 @@ def _drive(plan_address, table_address, like):
         sums_bytes,
         T * n_results * _line(tile_m * tile_n * size),
         _line(pieces * M * tile_n * size),
-        T * n_products * _line(WORKSPACE),
+        bits.sum(),
         T * PACK if is_packed else ZERO,
     )
     total: Any = threads.LINE
@@ -443,9 +437,9 @@ def _drive(plan_address, table_address, like):
     sums = task[_POINTERS] + sizes[2]
     task[_SCRATCH] = sums + sizes[3]
     task[_PARTIAL] = task[_SCRATCH] + sizes[4]
-    task[_WORKSPACE] = task[_PARTIAL] + sizes[5]
-    task[_SPARSE] = sparse.ctypes.data
-    task[_PACKED] = task[_WORKSPACE] + sizes[6] if is_packed else ZERO
+    task[_BITS] = bits.ctypes.data
+    _find_nonzeros(kinds, table, bits, task[_PARTIAL] + sizes[5], like)
+    task[_PACKED] = task[_PARTIAL] + sizes[5] + sizes[6] if is_packed else ZERO
     operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
     arrays = table[2 * n_products :]
     _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size)
@@ -459,7 +453,7 @@ def _drive(plan_address, table_address, like):
     for s in range(n_sums):
         out, parts = arrays[n_inputs + n_stored + s], operands[n_inputs + n_stored + s][_FIRST]
         _add_up(axes[s], out, parts, M, N, down, beside, like)
-    keep_alive(memory, sparse)
+    keep_alive(memory, bits)
     return 0
 
 

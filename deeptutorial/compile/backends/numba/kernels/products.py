@@ -8,7 +8,7 @@ from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import REORDER
 from deeptutorial.compile.backends.numba.kernels.tiles import (
     GATHER_VECTORS,
-    SPARSE_VECTORS,
+    SKIP_ROWS,
     TILE_ROWS,
     TILE_SAMPLES,
     TILE_VECTORS,
@@ -16,6 +16,7 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     copy_wide,
     dot_sample,
     dot_samples,
+    finite,
     gather_edge,
     gather_narrow,
     gather_wide,
@@ -25,46 +26,78 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     multiply_wide,
     nonzero_bits,
     nonzero_bits_transposed,
-    sparse_edge,
-    sparse_narrow,
-    sparse_vector,
-    sparse_wide,
+    skip_edge,
+    skip_row_edge,
+    skip_row_wide,
+    skip_wide,
     transpose,
 )
 
-__all__ = ["dot", "dots", "find_nonzeros", "gather", "multiply", "multiply_sparse", "pack"]
+__all__ = [
+    "dot",
+    "dots",
+    "find_nonzeros",
+    "gather",
+    "is_finite",
+    "multiply",
+    "multiply_sparse",
+    "pack",
+]
+
+
+def _product(most, chosen, wide, edge, row_wide, row_edge):
+    """Make a function for C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =.
+
+    It is made of four kinds of tiles, of `most` rows or one; `chosen` tells their k.
+    """
+
+    @inner
+    def product(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, ks, N, fresh):
+        lanes = VECTOR_BYTES // C.itemsize
+        n = 0
+        while n < N:
+            is_wide = n + TILE_VECTORS * lanes <= N
+            b = b0 + n
+            m = 0
+            while m < M:
+                c, a = c0 + m * ldc + n, a0 + m * a_row
+                rows = most if m + most <= M else 1
+                k = chosen(ks, m, rows)
+                if rows > 1 and is_wide:
+                    wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
+                elif rows > 1:
+                    edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
+                elif is_wide:
+                    row_wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
+                else:
+                    row_edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
+                m += rows
+            n += TILE_VECTORS * lanes if is_wide else 2 * lanes
+
+    return product
 
 
 @inner
-def multiply(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, depth, N, fresh):
-    """C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =."""
-    lanes = VECTOR_BYTES // C.itemsize
-    n = 0
-    while n < N:
-        wide = n + TILE_VECTORS * lanes <= N
-        m = 0
-        while m < M:
-            c = c0 + m * ldc + n
-            a = a0 + m * a_row
-            if m + TILE_ROWS <= M:
-                if wide:
-                    multiply_wide(C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh)
-                else:
-                    multiply_edge(
-                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh
-                    )
-                m += TILE_ROWS
-            else:
-                if wide:
-                    multiply_row_wide(
-                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, 0, fresh
-                    )
-                else:
-                    multiply_row_edge(
-                        C, c, ldc, A, a, a_row, a_col, B, b0 + n, ldb, depth, N - n, fresh
-                    )
-                m += 1
-        n += TILE_VECTORS * lanes if wide else 2 * lanes
+def _all(depth, m, rows):
+    return depth
+
+
+@inner
+def _some(bits, m, rows):
+    found = bits[m]
+    for i in range(1, rows):
+        found |= bits[m + i]
+    return found
+
+
+# The one sums over k < depth, the other over the k whose bit is set for one of a tile's rows. Where
+# B is finite, both have the same bits: what is left out are additions of 0 or -0 to a sum that
+# began at 0, and they change neither another number nor a 0. (They would make a 0 of a -0, but a
+# sum is -0 only where all that was added was so small that it was rounded to that.)
+multiply = _product(
+    TILE_ROWS, _all, multiply_wide, multiply_edge, multiply_row_wide, multiply_row_edge
+)
+multiply_sparse = _product(SKIP_ROWS, _some, skip_wide, skip_edge, skip_row_wide, skip_row_edge)
 
 
 @inner
@@ -126,34 +159,13 @@ def dot(a, b):
 
 
 @inner
-def multiply_sparse(C, c0, ldc, M, A, a0, a_row, a_col, bits, last, B, b0, ldb, N, fresh):
-    """C[m, n] += sum over k of A[m, k] B[k, n] for the k whose bit is set in bits[m].
-
-    C's rows are padded to whole vectors, and what is read behind a row of B, the next row's
-    beginning, ends up there. `last` is the bit of the row of B behind which there is nothing, or 0.
-    """
-    lanes = VECTOR_BYTES // C.itemsize
-    n = 0
-    while n < N:
-        left = (N - n - 1) // lanes + 1
-        for m in range(M):
-            c, a = c0 + m * ldc + n, a0 + m * a_row
-            k = bits[m] & ~last
-            if k == 0 and fresh == 0:
-                continue
-            if left >= SPARSE_VECTORS:
-                sparse_wide(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
-            elif left >= 4:
-                sparse_narrow(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
-            else:
-                sparse_vector(C, c, A, a, a_col, k, B, b0 + n, ldb, 0, fresh)
-        n += (SPARSE_VECTORS if left >= SPARSE_VECTORS else 4 if left >= 4 else 1) * lanes
-    for m in range(M):
-        k = bits[m] & last
-        if k != 0:
-            for n in range(0, N, lanes):
-                c, a = c0 + m * ldc + n, a0 + m * a_row
-                sparse_edge(C, c, A, a, a_col, k, B, b0 + n, ldb, N - n, 0)
+def is_finite(B, b0, ldb, depth, N):
+    """Tell whether B[k, n] is finite, for k < depth and n < N."""
+    lanes = VECTOR_BYTES // B.itemsize
+    found = True
+    for n in range(0, N, TILE_VECTORS * lanes):
+        found &= finite(B, b0 + n, ldb, depth, N - n)
+    return found
 
 
 @inner

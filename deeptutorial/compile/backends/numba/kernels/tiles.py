@@ -4,6 +4,7 @@ Numba vectorises loops, but does not keep a block of sums in registers over a lo
 """
 
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from llvmlite import ir
 from numba import types
@@ -28,8 +29,8 @@ def _register_file():
 
 VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
 TILE_ROWS = 4
+SKIP_ROWS = 2  # of a tile that skips what is zero in all: the fewer, the more
 GATHER_VECTORS = 8
-SPARSE_VECTORS = 2 * TILE_VECTORS
 
 
 class _Vectors:
@@ -134,11 +135,11 @@ class _Vectors:
         return total
 
 
-def _tile(arguments):
+def _tile(arguments, result=types.void):
     """Make an intrinsic of `emit(builder, vectors, *arguments)`.
 
     `arguments` has a letter for each: "a" an array, passed on as a pointer, "i" an integer.
-    The first is the array that is written; it sets the type of the vectors.
+    The first is an array that sets the type of the vectors.
     """
 
     def decorate(emit):
@@ -147,16 +148,16 @@ def _tile(arguments):
                 context.make_array(t)(context, builder, v).data if kind == "a" else v
                 for kind, t, v in zip(arguments, signature.args, values, strict=True)
             ]
-            emit(builder, _Vectors(builder, signature.args[0].dtype), *values)
-            return context.get_dummy_value()
+            found = emit(builder, _Vectors(builder, signature.args[0].dtype), *values)
+            return context.get_dummy_value() if found is None else found
 
         names = [f"x{i}" for i in range(len(arguments))]
         kinds = [f"x{i}" if k == "a" else "intp" for i, k in enumerate(arguments)]
-        scope = {"void": types.void, "intp": types.intp, "codegen": codegen}
+        scope = {"result": result, "intp": types.intp, "codegen": codegen}
         # Numba reads the number of arguments off the function, so each count needs its own.
         exec(
             f"def tile(typing_context, {', '.join(names)}):\n"
-            f"    return void({', '.join(kinds)}), codegen",
+            f"    return result({', '.join(kinds)}), codegen",
             scope,
         )
         return intrinsic(scope["tile"])
@@ -164,14 +165,15 @@ def _tile(arguments):
     return decorate
 
 
-def _multiply_tile(rows, width, masked):
+def _multiply_tile(rows, width, masked, skips=False):
     """C[m, n] += sum over k of A[m, k] B[k, n], for `rows` rows and `width` vectors of columns.
 
-    With `fresh`, the sum takes C's place.
+    The sum is over k < ks; if the tile `skips`, over the k whose bits are set in ks. With `fresh`,
+    the sum takes C's place.
     """
 
     @_tile("aiiaiiiaiiiii")
-    def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, depth, columns, fresh):
+    def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, ks, columns, fresh):
         add, mul, integer = builder.add, builder.mul, c0.type
         offsets = [integer(j * v.lanes) for j in range(width)]
         masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
@@ -187,10 +189,11 @@ def _multiply_tile(rows, width, masked):
                 for m in range(rows):
                     for s, o, mask in zip(sums[m], offsets, masks, strict=True):
                         builder.store(v.load(C, add(c[m], o), mask), s)
-        with cgutils.for_range(builder, depth) as loop:
-            b = add(b0, mul(loop.index, ldb))
+        with _bits(builder, v, ks) if skips else cgutils.for_range(builder, ks) as loop:
+            k = loop.index
+            b = add(b0, mul(k, ldb))
             b = [v.load(B, add(b, o), mask) for o, mask in zip(offsets, masks, strict=True)]
-            k = mul(loop.index, a_col)
+            k = mul(k, a_col)
             for m in range(rows):
                 factor = v.splat(v.load_scalar(A, add(a[m], k)))
                 for s, b_j in zip(sums[m], b, strict=True):
@@ -225,33 +228,24 @@ def _gather_tile(width, masked):
     return tile
 
 
-def _sparse_tile(width, masked):
-    """C[n] += sum of A[i a_step] B[i, n] over the bits i that are set; with `fresh`, C = it."""
+def _finite_tile(width):
+    """Tell whether B[k, n] is finite for k < depth and n < columns, in `width` vectors at most."""
 
-    @_tile("aiaiiiaiiii")
-    def tile(builder, v, C, c0, A, a0, a_step, bits, B, b0, ldb, columns, fresh):
-        add, mul, integer = builder.add, builder.mul, c0.type
-        offsets = [integer(j * v.lanes) for j in range(width)]
-        masks = [v.below(columns, j * v.lanes) if masked else None for j in range(width)]
-        sums = [cgutils.alloca_once(builder, v.type) for _ in offsets]
-        left = cgutils.alloca_once_value(builder, bits)
-        with builder.if_else(builder.icmp_signed("!=", fresh, integer(0))) as (then, otherwise):
-            with then:
-                for s in sums:
-                    builder.store(v.zero, s)
-            with otherwise:
-                for s, o, mask in zip(sums, offsets, masks, strict=True):
-                    builder.store(v.load(C, add(c0, o), mask), s)
-        with _while(builder, left):
-            now = builder.load(left)
-            i = v.trailing_zeros(now)
-            builder.store(builder.and_(now, builder.sub(now, integer(1))), left)
-            factor = v.splat(v.load_scalar(A, add(a0, mul(i, a_step))))
-            b = add(b0, mul(i, ldb))
+    @_tile("aiiii", result=types.boolean)
+    def tile(builder, v, B, b0, ldb, depth, columns):
+        offsets = [b0.type(j * v.lanes) for j in range(width)]
+        masks = [v.below(columns, j * v.lanes) for j in range(width)]
+        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in offsets]
+        with cgutils.for_range(builder, depth) as loop:
+            b = builder.add(b0, builder.mul(loop.index, ldb))
             for s, o, mask in zip(sums, offsets, masks, strict=True):
-                builder.store(v.fma(factor, v.load(B, add(b, o), mask), builder.load(s)), s)
-        for s, o, mask in zip(sums, offsets, masks, strict=True):
-            v.store(builder.load(s), C, add(c0, o), mask)
+                # 0 times what is not finite is NaN, and stays it
+                builder.store(v.fma(v.load(B, builder.add(b, o), mask), v.zero, builder.load(s)), s)
+        found = v.zero
+        for s in sums:
+            found = builder.fadd(found, builder.load(s))
+        some = builder.bitcast(v.is_not_zero(found), ir.IntType(v.lanes))
+        return builder.icmp_unsigned("==", some, some.type(0))
 
     return tile
 
@@ -329,17 +323,19 @@ def _transpose_tile():
 
 
 @contextmanager
-def _while(builder, variable):
-    """Repeat what follows while a variable is not 0."""
-    head = builder.append_basic_block("while")
-    body = builder.append_basic_block("do")
+def _bits(builder, v, bits):
+    """Do what follows for the index of each bit that is set, in order."""
+    head = builder.append_basic_block("bits")
+    body = builder.append_basic_block("bit")
     after = builder.append_basic_block("done")
+    left = cgutils.alloca_once_value(builder, bits)
     builder.branch(head)
     builder.position_at_end(head)
-    value = builder.load(variable)
-    builder.cbranch(builder.icmp_signed("!=", value, value.type(0)), body, after)
+    now = builder.load(left)
+    builder.cbranch(builder.icmp_signed("!=", now, now.type(0)), body, after)
     builder.position_at_end(body)
-    yield
+    builder.store(builder.and_(now, builder.sub(now, now.type(1))), left)
+    yield SimpleNamespace(index=v.trailing_zeros(now))
     builder.branch(head)
     builder.position_at_end(after)
 
@@ -388,9 +384,10 @@ gather_edge = _gather_tile(GATHER_VECTORS, masked=True)
 gather_narrow = _gather_tile(2, masked=True)
 nonzero_bits = _nonzero_bits()
 nonzero_bits_transposed = _nonzero_bits_transposed()
-sparse_wide = _sparse_tile(SPARSE_VECTORS, masked=False)
-sparse_narrow = _sparse_tile(4, masked=False)
-sparse_vector = _sparse_tile(1, masked=False)
-sparse_edge = _sparse_tile(1, masked=True)
+skip_wide = _multiply_tile(SKIP_ROWS, TILE_VECTORS, masked=False, skips=True)
+skip_edge = _multiply_tile(SKIP_ROWS, 2, masked=True, skips=True)
+skip_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False, skips=True)
+skip_row_edge = _multiply_tile(1, 2, masked=True, skips=True)
+finite = _finite_tile(TILE_VECTORS)
 dot_samples = _dot_tile(TILE_SAMPLES)
 dot_sample = _dot_tile(1)
