@@ -2,21 +2,25 @@
 
 ::
 
-    python -m studies.views            all four, about twenty minutes on two cores
-    python -m studies.views manifold   one of manifold, operator, information, generative
-    python -m studies.views --quick    all four in two minutes, to see whether they run
+    python -m studies.views                    all four; it can be interrupted and goes on
+    python -m studies.views manifold           or operator, information, generative
+    python -m studies.views --table            the tables and figures of what is there so far
+    python -m studies.views --quick --folder quick    to see whether it runs: little of everything
 
-Each view prints its figures, and writes ``studies/results/views_NAME.json`` and ``.png``. The last
-three need MNIST; pictures need matplotlib (``pip install '.[bench]'``).
+A view has parts, a dA each mostly. What a part has come to is written to
+``studies/results/views.jsonl`` as soon as it is there, and is not worked out again; its pictures,
+and the figure of each view, lie beside it. Figures need matplotlib (``pip install '.[bench]'``).
 """
 
 import argparse
-import json
+import functools
 from pathlib import Path
 
 import pytensor
 
-from studies.views import digits, generative, information, manifold, operator
+from studies.views import generative, information, manifold, operator
+from studies.views.digits import read_digits
+from studies.views.results import Results
 
 RESULTS = Path(__file__).parent.parent / "results"
 VIEWS = {
@@ -27,61 +31,56 @@ VIEWS = {
 }
 
 
-def load(dataset: str, quick: bool):
-    """Return the training set as a shared variable, and all parts as arrays."""
-    from deeptutorial import load_data
-
-    datasets = load_data(dataset)
-    parts = {
-        name: part[0].get_value(borrow=True)
-        for name, part in zip(("train", "valid", "test"), datasets, strict=True)
-    }
-    if quick:
-        parts = {name: rows[:2000] for name, rows in parts.items()}
-    return pytensor.shared(parts["train"], borrow=True), parts
+def run(name: str, results: Results, settings: argparse.Namespace, digits):
+    """Work out the parts of a view that are not there yet."""
+    view = VIEWS[name]
+    for part in view.PARTS:
+        if results.find(name, part) is None:
+            needed = digits() if view.NEEDS_DIGITS else None
+            with results.timed(name, part) as record:
+                record(*view.work_out(part, needed, settings.quick))
+            print(f"{name}, {part}: {results.find(name, part)['minutes']} minutes", flush=True)
 
 
-def studied(name: str, dataset: str, quick: bool) -> dict:
-    """Carry out one of the studies."""
-    if name == "manifold":
-        return manifold.study(quick, print)
-    set_x, parts = load(dataset, quick)
-    if name == "operator":
-        levels = {"trained with 30 % noise": 0.3, "trained without noise": 0.0}
-        dAs = {
-            of: digits.trained_dA(level, set_x, 2 if quick else 15) for of, level in levels.items()
-        }
-        return operator.study(dAs, parts["train"], parts["test"], print)
-    if name == "information":
-        return information.study(set_x, parts["train"], parts["test"], 2 if quick else 15, print)
-    return generative.study(set_x, parts, 2 if quick else 20, print)
+def show(name: str, results: Results):
+    """Print the table of a view, and draw its figure, as far as its parts are there."""
+    view = VIEWS[name]
+    found = {part: results.find(name, part) for part in view.PARTS}
+    records = {part: record["figures"] for part, record in found.items() if record is not None}
+    if not records:
+        return
+    head, *rows = view.table(records)
+    clock, processor = (
+        sum(record[kind] for record in found.values() if record is not None)
+        for kind in ("minutes", "processor_minutes")
+    )
+    print(f"\n{name}: {clock:.1f} minutes, {processor:.1f} of processors\n")
+    for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows):
+        print("| " + " | ".join(map(str, row)) + " |")
+    figure = view.draw(records, {part: results.pictures(name, part) for part in records})
+    figure.savefig(results.folder / f"views_{name}.png", dpi=130)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m studies.views", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("views", nargs="*", metavar="VIEW", help=f"of {', '.join(VIEWS)}")
     parser.add_argument("--quick", action="store_true", help="little data, few epochs")
     parser.add_argument("--dataset", default="mnist", help="default: %(default)s")
-    parser.add_argument("--folder", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
+    parser.add_argument("--table", action="store_true", help="run nothing, only show")
     settings = parser.parse_args()
-    unknown = set(settings.views) - set(VIEWS)
+    unknown = sorted(set(settings.views) - set(VIEWS))
     if unknown:
-        parser.error(f"no view {unknown.pop()}: choose of {', '.join(VIEWS)}")
-
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
+        parser.error(f"no view {unknown[0]!r}: choose of {', '.join(VIEWS)}")
     pytensor.config.floatX = "float32"
-    settings.folder.mkdir(parents=True, exist_ok=True)
+    results = Results(settings.folder, {"dataset": settings.dataset, "quick": settings.quick})
+    digits = functools.cache(lambda: read_digits(settings.dataset, settings.quick))
     for name in settings.views or VIEWS:
-        result = studied(name, settings.dataset, settings.quick)
-        path = settings.folder / f"views_{name}.json"
-        path.write_text(json.dumps(result["figures"], indent=1) + "\n", encoding="utf-8")
-        figure = VIEWS[name].draw(result, plt)
-        figure.savefig(path.with_suffix(".png"), dpi=110, bbox_inches="tight")
-        print(path.with_suffix(".png"), flush=True)
+        if not settings.table:
+            run(name, results, settings, digits)
+        show(name, results)
 
 
 if __name__ == "__main__":

@@ -10,63 +10,80 @@ much as the cost falls, and dAs can be compared by it. Y may be the code of X it
 corrupted X, whose bound is the one that training raises [1]_.
 
 .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol: Stacked denoising
-   autoencoders. JMLR 11, 2010, section 3.1.
+   autoencoders. JMLR 11, 2010, section 2.
 """
 
 import numpy as np
 import pytensor
 
-from studies.views.digits import RATE, new_dA, train_epoch, trainer
+from deeptutorial import dA
+from studies.views.digits import RATE, Digits, new_dA, train_epoch, trainer
+from studies.views.drawing import COLOURS, panels
 
-LEVELS = (0.0, 0.1, 0.3, 0.5)
-N_HIDDEN = 500
+PARTS = {"no noise": 0.0, "10 % masked": 0.1, "30 % masked": 0.3, "50 % masked": 0.5}
+NEEDS_DIGITS = True
+N_HIDDEN, EPOCHS = 500, 15
+CODES = {
+    "clean": "code of the digit",
+    "corrupted": "code of the digit, corrupted as in training",
+}
 
 
-def test_cost(da, level: float):
+def measured_cost(da: dA, level: float):
     """Compile the mean cost of examples whose code is that of a corrupted input."""
     y = da.get_hidden_values(da.get_corrupted_input(da.x, level))
     L = da.get_reconstruction_costs(da.x, da.get_reconstructed_input(y))
     return pytensor.function([da.x], L.mean())
 
 
-def of_marginals(train_x: np.ndarray, test_x: np.ndarray) -> float:
+def cost_without_code(train: np.ndarray, test: np.ndarray) -> float:
     """Return the cost of a decoder that knows nothing of the code: the mean image."""
-    p = train_x.mean(axis=0, dtype="float64").clip(1e-4, 1 - 1e-4)
-    return float(-(test_x * np.log(p) + (1 - test_x) * np.log(1 - p)).sum(axis=1).mean())
+    p = train.mean(axis=0, dtype="float64").clip(1e-4, 1 - 1e-4)
+    return float(-(test * np.log(p) + (1 - test) * np.log(1 - p)).sum(axis=1).mean())
 
 
-def study(set_x, train_x: np.ndarray, test_x: np.ndarray, epochs: int, report) -> dict:
-    """Train a dA for each level, and measure the cost on test digits after each epoch."""
-    without_code = of_marginals(train_x, test_x)
-    figures = {"without a code": without_code}
-    report(f"information, cost of the mean image {without_code:.1f} nats")
-    for level in LEVELS:
-        da = new_dA(N_HIDDEN)
-        train = trainer(da, *da.get_cost_updates(level, RATE), set_x)
-        clean, corrupted = test_cost(da, 0.0), test_cost(da, level)
-        curve = []
-        for _ in range(epochs):
-            train_epoch(train, set_x)
-            curve.append((float(clean(test_x)), float(corrupted(test_x))))
-        figures[f"{level:g}"] = curve
-        report(
-            f"information, trained with {100 * level:g} %: the bound is {without_code:.1f} - "
-            f"{curve[-1][0]:.1f} = {without_code - curve[-1][0]:.1f} nats above that of the mean "
-            f"image for digits as they are, {without_code - curve[-1][1]:.1f} for corrupted ones"
-        )
-    return {"figures": figures}
+def work_out(part: str, digits: Digits, quick: bool) -> tuple[dict, dict]:
+    """Train a dA, and measure the cost on test digits after each epoch."""
+    level, da = PARTS[part], new_dA(N_HIDDEN)
+    train = trainer(da, *da.get_cost_updates(level, RATE), digits.set_x)
+    costs = {"clean": measured_cost(da, 0.0), "corrupted": measured_cost(da, level)}
+    curves: dict[str, list[float]] = {code: [] for code in costs}
+    for _ in range(2 if quick else EPOCHS):
+        train_epoch(train, digits.set_x)
+        for code, cost in costs.items():
+            curves[code].append(float(cost(digits.test)))
+    return {"without a code": cost_without_code(digits.train, digits.test), **curves}, {}
 
 
-def draw(result: dict, plt):
+def gains(one: dict, code: str) -> list[float]:
+    """Return by how much the bound is above that of the mean image, which has no code."""
+    return [one["without a code"] - cost for cost in one[code]]
+
+
+def table(records: dict[str, dict]) -> list[tuple]:
+    """Return the bounds after the first epoch and the last as rows, the head first."""
+    return [
+        (
+            "nats above the mean image",
+            *(f"{CODES[code]}, epoch {e}" for code in CODES for e in (1, "last")),
+        ),
+        *(
+            (part, *(f"{gains(one, code)[e]:.1f}" for code in CODES for e in (0, -1)))
+            for part, one in records.items()
+        ),
+    ]
+
+
+def draw(records: dict[str, dict], pictures: dict):
     """Draw the bounds, less that of the mean image, by epoch."""
-    figures = result["figures"]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
-    titles = ("code of the digit", "code of the digit, corrupted as in training")
-    for k, (axis, title) in enumerate(zip(axes, titles, strict=True)):
-        for level in LEVELS:
-            gain = [figures["without a code"] - costs[k] for costs in figures[f"{level:g}"]]
-            axis.plot(range(1, len(gain) + 1), gain, label=f"trained with {100 * level:g} %")
+    figure, axes = panels(2, height=3.8, sharey=True)
+    for axis, (code, title) in zip(axes, CODES.items(), strict=True):
+        for colour, (part, one) in zip(COLOURS, records.items(), strict=False):
+            gain = gains(one, code)
+            axis.plot(range(1, len(gain) + 1), gain, color=colour, label=part)
         axis.set(title=title, xlabel="epoch")
-    axes[0].set_ylabel("nats that the bound has risen\nabove that of the mean image")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3, axis="y")
+    axes[0].set_ylabel("nats that the bound is\nabove that of the mean image")
     axes[1].legend(frameon=False)
     return figure

@@ -3,7 +3,7 @@
 Points lie on a curve in the plane. The arrow from x to its reconstruction r(x) is, for the best of
 all denoisers of Gaussian noise of deviation s, s**2 times the gradient of the log of the data's
 density smoothed by that noise (the score) [1]_ [2]_. The density of points that one has is known,
-so the arrows of a trained dA can be held against it.
+a sum of Gaussians, so the arrows of a trained dA can be held against it.
 
 .. [1] P. Vincent: A connection between score matching and denoising autoencoders. Neural
    Computation 23, 2011, section 4.
@@ -16,14 +16,20 @@ import pytensor
 import pytensor.tensor as pt
 
 from deeptutorial import RandomStreams, dA
+from studies.views.drawing import COLOURS, panels
 
-NOISE_LEVELS = (0.8, 1.6, 3.2)
+PARTS = {"noise 0.8": 0.8, "noise 1.6": 1.6, "noise 3.2": 3.2}
+NEEDS_DIGITS = False
 SIDE = 12
 """The curve lies within so far of the origin: wide, so that sigmoids are narrow beside it."""
 N_POINTS, N_HIDDEN, BATCH_SIZE, RATE = 2000, 100, 20, 0.002
+N_STEPS, N_QUICK_STEPS = 200_000, 4000
 LIKELY = 0.05
 """Arrows are compared where the smoothed density is at least this part of its highest value: a
 dA is taught nothing about where no corrupted point ever falls."""
+DRAWN = {0.8: (33, 0.9), 1.6: (21, 0.6), 3.2: (17, 0.4)}
+"""Arrows in a row of the figure, and the part of their length that is drawn, so that they do not
+lie upon each other."""
 
 
 def curve(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -86,8 +92,12 @@ def grid(side: int) -> np.ndarray:
     return np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
 
 
-def compare(points: np.ndarray, level: float, steps: int) -> dict:
-    """Train a dA, and hold its arrows against the score.
+def is_likely(log_density: np.ndarray) -> np.ndarray:
+    return log_density > log_density.max() + np.log(LIKELY)
+
+
+def compare(arrows: np.ndarray, score: np.ndarray) -> dict:
+    """Hold arrows against others, place by place.
 
     Returns
     -------
@@ -95,51 +105,83 @@ def compare(points: np.ndarray, level: float, steps: int) -> dict:
         ``correlation`` of all components of the arrows with those of the score; ``cosine``, the
         mean over the places; ``length``, the arrows' mean length over the score's.
     """
-    da, at = trained(points, level, steps), grid(60)
-    arrows = arrows_of(da, at)
-    log_density, score = smoothed(points, at, level)
-    likely = log_density > log_density.max() + np.log(LIKELY)
-    a, s = arrows[likely], score[likely]
-    lengths = np.linalg.norm(a, axis=1), np.linalg.norm(s, axis=1)
+    lengths = np.linalg.norm(arrows, axis=1), np.linalg.norm(score, axis=1)
     return {
-        "noise": level,
-        "places": int(likely.sum()),
-        "correlation": float(np.corrcoef(a.ravel(), s.ravel())[0, 1]),
-        "cosine": float(np.mean((a * s).sum(axis=1) / (lengths[0] * lengths[1]))),
+        "correlation": float(np.corrcoef(arrows.ravel(), score.ravel())[0, 1]),
+        "cosine": float(np.mean((arrows * score).sum(axis=1) / (lengths[0] * lengths[1]))),
         "length": float(lengths[0].mean() / lengths[1].mean()),
-        "da": da,
     }
 
 
-def study(quick: bool, report) -> dict:
-    """Compare for each noise level; return figures, and what is drawn."""
+def work_out(part: str, digits, quick: bool) -> tuple[dict, dict]:
+    """Train a dA, and hold its arrows against the score, where the density is and where not."""
+    level = PARTS[part]
     points = curve(N_POINTS, np.random.default_rng(0))
-    compared = [compare(points, level, 4000 if quick else 60_000) for level in NOISE_LEVELS]
-    drawn = []
-    for one in compared:
-        da, at = one.pop("da"), grid(24)
-        log_density, score = smoothed(points, at, one["noise"])
-        near = log_density > log_density.max() + np.log(LIKELY) - 2
-        drawn.append((one["noise"], at[near], arrows_of(da, at[near]), score[near]))
-        report(
-            f"manifold, noise {one['noise']:g}: correlation of arrows and score "
-            f"{one['correlation']:.3f}, mean cosine {one['cosine']:.3f}, length x "
-            f"{one['length']:.2f}"
-        )
-    return {"figures": compared, "points": points, "drawn": drawn}
+    da, at = trained(points, level, N_QUICK_STEPS if quick else N_STEPS), grid(60)
+    arrows = arrows_of(da, at)
+    log_density, score = smoothed(points, at, level)
+    likely = is_likely(log_density)
+    shown = grid(DRAWN[level][0])
+    log_density, score_shown = smoothed(points, shown, level)
+    return {
+        "places": int(likely.sum()),
+        **compare(arrows[likely], score[likely]),
+        "elsewhere": compare(arrows[~likely], score[~likely]),
+        "drawn": {
+            "points": points[::4].round(2).tolist(),
+            "at": shown.tolist(),
+            "likely": is_likely(log_density).tolist(),
+            "arrows": arrows_of(da, shown).round(3).tolist(),
+            "score": score_shown.round(3).tolist(),
+        },
+    }, {}
 
 
-def draw(result: dict, plt):
-    """Draw the curve, the score's arrows and upon them, thinner, the dA's."""
-    figure, axes = plt.subplots(1, len(result["drawn"]), figsize=(12, 4.2), sharey=True)
-    for axis, (level, at, arrows, score), one in zip(
-        axes, result["drawn"], result["figures"], strict=True
-    ):
-        axis.plot(*result["points"].T, ".", color="0.75", markersize=2)
-        for vectors, colour, width in ((score, "C1", 0.006), (arrows, "C0", 0.003)):
-            axis.quiver(
-                *at.T, *vectors.T, color=colour, angles="xy", scale_units="xy", scale=1, width=width
+def table(records: dict[str, dict]) -> list[tuple]:
+    """Return the figures as rows, the head first."""
+    return [
+        ("", "places", "correlation", "mean cosine", "length", "correlation elsewhere"),
+        *(
+            (
+                part,
+                one["places"],
+                *(f"{one[name]:.3f}" for name in ("correlation", "cosine")),
+                f"× {one['length']:.2f}",
+                f"{one['elsewhere']['correlation']:.2f}",
             )
-        axis.set(title=f"noise {level:g}: correlation {one['correlation']:.2f}", aspect="equal")
-    axes[0].set_ylabel("blue: r(x) − x; orange: score × noise²")
+            for part, one in records.items()
+        ),
+    ]
+
+
+def draw(records: dict[str, dict], pictures: dict):
+    """Draw the curve, the score's arrows and upon them, thinner, the dA's."""
+    figure, axes = panels(len(records), height=5.4, sharey=True)
+    for axis, (part, one) in zip(axes, records.items(), strict=True):
+        drawn = {name: np.array(values) for name, values in one["drawn"].items()}
+        axis.plot(*drawn["points"].T, ".", color="0.72", markersize=3)
+        likely, shortened = drawn["likely"], DRAWN[PARTS[part]][1]
+        for name, colour, width in (("score", COLOURS[1], 0.011), ("arrows", COLOURS[0], 0.005)):
+            axis.quiver(
+                *drawn["at"][likely].T,
+                *shortened * drawn[name][likely].T,
+                color=colour,
+                angles="xy",
+                scale_units="xy",
+                scale=1,
+                width=width,
+                headwidth=3.2,
+                label={"score": "score × noise²", "arrows": "r(x) − x"}[name],
+            )
+        axis.set(
+            title=f"{part}: correlation {one['correlation']:.3f}\n"
+            f"(arrows at {100 * shortened:g} % of their length)",
+            aspect="equal",
+            xlim=(-SIDE - 0.5, 7),
+            ylim=(-SIDE - 0.5, SIDE + 0.5),
+            xticks=[-10, 0],
+            yticks=[-10, 0, 10],
+        )
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     return figure
