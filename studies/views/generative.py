@@ -164,7 +164,7 @@ def _shown(one: dict) -> str:
 def draw(records: dict[str, dict], pictures: dict):
     """Draw samples of each dA: chains with their nearest training digits, one chain as it goes."""
     shown = [part for part in TRAININGS if part in records]
-    figure, axes = panels(len(shown), height=4.6)
+    figure, axes = panels(len(shown), height=3.3)
     for axis, part in zip(axes, shown, strict=True):
         chains, chain = pictures[part]["chains"], pictures[part]["chain"]
         gap = np.full((12, chains.shape[1]), 255, dtype="uint8")

@@ -8,7 +8,7 @@ a sum of Gaussians, so the arrows of a trained dA can be held against it.
 .. [1] P. Vincent: A connection between score matching and denoising autoencoders. Neural
    Computation 23, 2011, section 4.
 .. [2] G. Alain, Y. Bengio: What regularized auto-encoders learn from the data-generating
-   distribution. JMLR 15, 2014, theorem 2.
+   distribution. JMLR 15, 2014.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ point to a place near the data: whoever starts far away comes nearer, if the dA 
 denoise, and does not if it has learned to copy. Near the data is not where one started from.
 
 .. [1] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol: Extracting and composing robust
-   features with denoising autoencoders. ICML 2008, section 3.
+   features with denoising autoencoders. ICML 2008, section 4.
 """
 
 import numpy as np
