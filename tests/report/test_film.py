@@ -178,3 +178,39 @@ def test_the_script_films_what_it_trains(script, monkeypatch, capsys):
     )
     for name in ("film_corruption_30.png", model):
         assert resumed[name] == with_film[name]
+
+
+@pytest.mark.slow
+def test_a_stack_films_its_first_layer_in_pretraining(tmp_path):
+    """Its last frame is of the filters before fine-tuning changed them."""
+    import SdA as script
+
+    rng = np.random.default_rng(0)
+    y = np.arange(70) % 3
+    x = (rng.random((3, 6, 5)) > 0.5)[y] * 0.8 + rng.random((70, 6, 5)) * 0.2
+    np.savez(tmp_path / "small.npz", x=x.astype("float32"), y=y)
+    with pytensor.config.change_flags(floatX="float32"):
+        sda = script.test_SdA(
+            pretraining_epochs=2,
+            training_epochs=2,
+            dataset=str(tmp_path / "small.npz"),
+            batch_size=5,
+            finetune_lr=1.0,
+            output_folder=str(tmp_path / "SdA_plots"),
+            hidden_layers_sizes=(12, 9),
+            corruption_levels=(0.1, 0.2),
+            frames=4,
+        )
+    report = json.loads((tmp_path / "SdA_plots" / "report.json").read_text(encoding="utf-8"))
+    (film,) = report["films"]
+    assert film["minibatches"][-1] == 2 * (report["data"]["examples"]["training"] // 5)
+    with Image.open(tmp_path / "SdA_plots" / "film_layer_0.png") as picture:
+        assert picture.n_frames == len(film["minibatches"]) == 4
+        *_, last = ImageSequence.Iterator(picture)
+        found = np.asarray(last.convert("L"))
+    fine_tuned = tile_raster_images(sda.dA_layers[0].W.get_value().T, (6, 5), (2, 7), (1, 1))
+    scale = found.shape[1] // fine_tuned.shape[1]
+    shown = found[: scale * len(fine_tuned) : scale, ::scale].astype(int)
+    assert np.abs(shown - fine_tuned).max() > 20
+    html = (tmp_path / "SdA_plots" / "report.html").read_text(encoding="utf-8")
+    assert html.count('class="film"') == 1
