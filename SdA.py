@@ -31,7 +31,7 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
              corruption='masking', reconstruction_cost='cross-entropy',
              finetune_lr_decay=1.0, finetune_corruption_level=0.0, finetune_dropout=0.0,
              patience_epochs=10, encode_once=True, seed=89677, resume=False, checkpoint_every=30.,
-             **reading):
+             frames=0, **reading):
     """Train a stacked denoising autoencoder, and save it, with pictures of what it learned.
 
     Parameters
@@ -74,6 +74,8 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         Go on with a run that was interrupted, from the last checkpoint in the output folder.
     checkpoint_every : float
         Seconds between two checkpoints within an epoch; there is one after each epoch too.
+    frames : int
+        Frames of a film of the first layer's filters in the report; 0 makes none.
     **reading
         How the data set is to be read, as `load_data` takes it.
 
@@ -115,7 +117,7 @@ def build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstr
         corruption=corruption,
         reconstruction_cost=reconstruction_cost,
     )
-    sda.image_shape = train_set_x.tag.image_shape
+    sda.image_shape = sda.dA_layers[0].image_shape = train_set_x.tag.image_shape
     sda.data = sda.dA_layers[0].data = train_set_x.tag.data
     return sda
 

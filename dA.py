@@ -27,7 +27,7 @@ from deeptutorial.training import Run
 def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch_size=20,
             output_folder='dA_plots', n_hidden=500, corruption_levels=(0.0, 0.3),
             corruption='masking', reconstruction_cost='cross-entropy', seed=123, resume=False,
-            checkpoint_every=30., **reading):
+            checkpoint_every=30., frames=0, **reading):
     """Train a dA for each corruption level, and save its filters and itself.
 
     Parameters
@@ -57,6 +57,8 @@ def test_dA(learning_rate=0.1, training_epochs=15, dataset='mnist.pkl.gz', batch
         Go on with a run that was interrupted, from the last checkpoint in the output folder.
     checkpoint_every : float
         Seconds between two checkpoints within an epoch; there is one after each epoch too.
+    frames : int
+        Frames of a film of the filters in the report; 0 makes none.
     **reading
         How the data set is to be read, as `load_data` takes it.
     """

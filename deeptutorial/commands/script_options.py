@@ -13,6 +13,7 @@ from deeptutorial.commands.together import add_processes, come_together
 from deeptutorial.compile import BackendError, processes, use
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.models.da import RECONSTRUCTION_COSTS
+from deeptutorial.training.film import MOST_FRAMES
 
 __all__ = ["RECIPES", "SdA_options", "dA_options"]
 
@@ -147,6 +148,13 @@ def _add_of_every_script(parser: OneLineParser):
     )
     parser.add_seed()
     parser.add_resume()
+    parser.add_argument(
+        "--frames",
+        type=whole(0, MOST_FRAMES),
+        metavar="N",
+        help="frames of a film of how the first layer's filters come about, in the report and as a "
+        "picture of its own; a frame of grey filters of 28x28 takes 25 kB (default: none)",
+    )
     parser.add_floatX()
     parser.add_backend()
     add_processes(parser)

@@ -7,6 +7,7 @@ import numpy as np
 
 from deeptutorial.images import is_image
 from deeptutorial.report.charts import bar_chart, histogram, line_chart
+from deeptutorial.report.film import films_section
 from deeptutorial.report.page import figure, page, section, side_by_side, table
 from deeptutorial.report.tiles import AT_MOST_FILTERS, filters_html, tiles_html
 from deeptutorial.report.weights_html import listens_to, weights_html
@@ -28,6 +29,8 @@ class Seen:
     columns : sequence of str
         What the inputs are called, if they have names.
     corrupted, reconstructed, morph : ndarray, a picture a row, as `X` of the page
+    film : bytes
+        Of the filters, as a PNG; nothing if there is none.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Seen:
     corrupted: np.ndarray
     reconstructed: np.ndarray
     morph: np.ndarray
+    film: bytes = b""
 
 
 def between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -65,6 +69,7 @@ def dA_page(
     sections = [
         _at_a_glance(models, names, figures["test"]["examples"], effect),
         _learning_curve(models, names),
+        films_section({one.name: one.film for one in seen}, [model["film"] for model in models]),
         _filters(models, seen, image_shape),
         _most_active(models, seen, image_shape),
         _reconstruction(seen, X[figures["shown"]["examples"]], effect, image_shape)

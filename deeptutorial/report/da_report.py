@@ -13,6 +13,7 @@ from deeptutorial.models.corruption import as_noise
 from deeptutorial.playground import write_playground
 from deeptutorial.report.da_page import Seen, between, dA_page
 from deeptutorial.report.examples import names_of, one_of_each_class
+from deeptutorial.report.film import described_film, save_film
 from deeptutorial.report.measure import AT_MOST, Autoencoding, activity, autoencode, by_class
 from deeptutorial.report.trained import Training
 from deeptutorial.report.writing import complete, save_report
@@ -50,8 +51,8 @@ def write_dA_report(
     Returns
     -------
     Path
-        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`). In
-        ``report.json`` all that depends on the clock is in ``times``.
+        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`), and the
+        films, if there are some. In ``report.json`` all that depends on the clock is in ``times``.
 
     Raises
     ------
@@ -86,7 +87,8 @@ def write_dA_report(
     for level, training in zip(corruption_levels, trainings, strict=True):
         measured = autoencode(training.model, X, test_level)
         described.append(_describe(level, training, measured, labels))
-        seen.append(_look(level, training.model, measured, shown, ends, X))
+        film = save_film(folder, f"film_corruption_{100 * level:g}.png", training)
+        seen.append(_look(level, training.model, measured, shown, ends, X, film))
 
     first_set_x = datasets[0][0]
     models = {one.name: training.model for one, training in zip(seen, trainings, strict=True)}
@@ -121,6 +123,7 @@ def _look(
     shown: list[int],
     ends: tuple[int, int],
     X: np.ndarray,
+    film: bytes,
 ) -> Seen:
     return Seen(
         name=as_noise(da.corruption).name_at(level),
@@ -129,6 +132,7 @@ def _look(
         corrupted=visible(measured.corrupted[shown], X),
         reconstructed=visible(measured.reconstructed[shown], X),
         morph=visible(_morph(measured, ends), X),
+        film=film,
     )
 
 
@@ -142,6 +146,7 @@ def _describe(level: float, training: Training, measured: Autoencoding, labels: 
         "n_visible": int(da.n_visible),
         "n_hidden": int(da.n_hidden),
         "costs": list(training.costs),
+        "film": described_film(training),
         "test_cost": {
             "clean": float(np.mean(clean, dtype="float64")),
             "corrupted": float(np.mean(corrupted, dtype="float64")),

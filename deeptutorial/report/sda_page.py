@@ -6,6 +6,7 @@ import numpy as np
 
 from deeptutorial.images import is_image, visible
 from deeptutorial.report.charts import NARROW, histogram, line_chart
+from deeptutorial.report.film import films_section
 from deeptutorial.report.page import figure, page, section, side_by_side, table
 from deeptutorial.report.tiles import AT_MOST_FILTERS, filters_html, tiles_html
 from deeptutorial.report.weights_html import listens_to, weights_html
@@ -21,6 +22,7 @@ def SdA_page(
     X: np.ndarray,
     image_shape: tuple[int, ...],
     columns: Sequence[str] = (),
+    films: Sequence[bytes] = (),
 ) -> str:
     """Lay out the page.
 
@@ -35,12 +37,15 @@ def SdA_page(
     image_shape : (height, width) or (height, width, 3)
     columns : sequence of str
         What the values of an example are called, if they have names.
+    films : sequence of bytes
+        Of the first layer's filters, if there is one.
     """
     layers, test = figures["layers"], figures["test"]
     sections = [
         _at_a_glance(layers, test),
         _finetuning(figures["errors_in_percent"]),
         _pretraining(layers),
+        films_section(dict(zip(["layer 0"], films, strict=False)), figures["films"]),
         _filters(layers[0], W, image_shape)
         if is_image(image_shape)
         else _heaviest_inputs(layers[0], W, columns),

@@ -11,6 +11,7 @@ from deeptutorial.models import SdA
 from deeptutorial.models.corruption import as_noise
 from deeptutorial.playground import write_playground
 from deeptutorial.report.examples import names_of, one_of_each_class
+from deeptutorial.report.film import described_film, save_film
 from deeptutorial.report.measure import AT_MOST, activity
 from deeptutorial.report.sda_page import SdA_page
 from deeptutorial.report.trained import Training
@@ -50,13 +51,17 @@ def write_SdA_report(
     Returns
     -------
     Path
-        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`). In
-        ``report.json`` all that depends on the clock is in ``times``.
+        Of ``report.html``; ``playground.html`` lies beside it (see `write_playground`), and the
+        first layer's film, if there is one. In ``report.json`` all that depends on the clock is in
+        ``times``.
     """
     X = np.asarray(datasets[2][0].get_value(borrow=True))[:AT_MOST]
     labels = label_values(datasets[2][1])[:AT_MOST]
     image_shape, shown = datasets[0][0].tag.image_shape, one_of_each_class(labels)
     names = names_of(shown, labels, datasets[0][0])
+    films = [
+        (save_film(folder, "film_layer_0.png", one), described_film(one)) for one in pretraining[:1]
+    ]
     playground = write_playground(folder, sda, X[shown], names, image_shape)
     figures = complete(
         "SdA",
@@ -66,12 +71,13 @@ def write_SdA_report(
         {
             "errors_in_percent": {name: list(curve) for name, curve in (errors or {}).items()},
             "test": _tested(sda, X, labels),
+            "films": [described for _, described in films],
             "layers": _layers(sda, X, [training.costs for training in pretraining]),
             "playground": playground and playground.name,
         },
     )
     W = np.asarray(sda.dA_layers[0].W.get_value(borrow=True))
-    html = SdA_page(figures, W, X, image_shape, sda.data.columns)
+    html = SdA_page(figures, W, X, image_shape, sda.data.columns, [png for png, _ in films])
     return save_report(folder, html, figures)
 
 

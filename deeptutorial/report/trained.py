@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from deeptutorial.training import Stage
+from deeptutorial.training.film import Film
 
 __all__ = ["Trained", "Training"]
 
@@ -20,11 +21,14 @@ class Trained:
         Mean cost of each epoch, as far as they are known.
     seconds : float or None
         How long it took, where that is known.
+    film : Film or None
+        Of its filters, where one was made.
     """
 
     model: Any
     costs: Sequence[float] = ()
     seconds: float | None = None
+    film: Film | None = None
 
 
 Training: TypeAlias = Stage | Trained

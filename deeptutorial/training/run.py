@@ -15,6 +15,7 @@ from deeptutorial.compile import processes
 from deeptutorial.compile.surroundings import surroundings
 from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints
+from deeptutorial.training.film import MOST_FRAMES, Film, is_filmed
 from deeptutorial.training.fingerprints import (
     check_surroundings,
     comparable,
@@ -57,6 +58,9 @@ class Run:
     reading : mapping of str to object
         How the data were read. A checkpoint is not refused for that, since the data themselves are
         compared.
+    frames : int
+        Frames of a film of the filters, for each stage whose model has pictures as filters; 0 makes
+        none. What is learned is the same.
     **settings
         All else that makes this run another one than others: a checkpoint of other settings is
         refused. Only of `training_epochs` there may be more than there were, and the run ends with
@@ -71,6 +75,8 @@ class Run:
 
     Raises
     ------
+    ValueError
+        For a number of frames that is none, or too large.
     RunFolderError
         If another run is at work in the folder; if one was interrupted there and this one does not
         resume it; if it cannot be resumed. The message tells the ways out.
@@ -97,14 +103,20 @@ class Run:
         resume: bool = False,
         checkpoint_every: float = 30.0,
         reading: Mapping[str, object] = MappingProxyType({}),
+        frames: int = 0,
         **settings: object,
     ):
+        if not 0 <= frames <= MOST_FRAMES:
+            raise ValueError(f"frames must be between 0 and {MOST_FRAMES}, got {frames}")
+        if frames:
+            settings["frames"] = frames
         self.settings = {
             name: value
             for name, value in {**settings, **reading}.items()
             if name != "dataset" or isinstance(value, str | os.PathLike)  # no array in a report
         }
         self.stages: list[Stage] = []
+        self._n_frames = frames
         self._folder = Path(output_folder)
         self._checkpoints = Checkpoints(self._folder)
         if self._checkpoints.exist() and not resume:
@@ -152,6 +164,8 @@ class Run:
         """
         if "costs" in state:
             raise ValueError("costs are kept in any case, as those of the stage")
+        if "film" in state:
+            raise ValueError("a film is kept in any case, as that of the stage")
         number = len(self.stages)
         position, left = self._found(number, name)
         if number == 0:
@@ -168,6 +182,8 @@ class Run:
         for key, value in state.items():
             if not isinstance(value, float | int):
                 self._keep(f"{number} {name}.{key}", value)
+        if self._n_frames and is_filmed(model):
+            stage.film = self._film(f"{number} {name}.film", model)
         self.stages.append(stage)
         if number == 0 and (group := processes.group()) is not None:
             group.check_same("settings", json.dumps(self._comparable, sort_keys=True))
@@ -261,6 +277,17 @@ class Run:
             except ValueError as error:
                 raise self._checkpoints.misfit(error) from error
         self._state[name] = value
+
+    def _film(self, name: str, model) -> Film:
+        """Begin a film, or go on with it."""
+        film = Film(self._n_frames, model)
+        shape = film.last.shape
+        self._keep(name, film)
+        try:
+            film.check(self._n_frames, shape)
+        except ValueError as error:
+            raise self._checkpoints.misfit(error) from error
+        return film
 
     def _check_that_all_is_known(self, number: int):
         """See that nothing is left of the checkpoint once its last stage has begun."""

@@ -17,6 +17,7 @@ from deeptutorial.training.epochs import (
     mean_cost,
     minibatches,
 )
+from deeptutorial.training.film import Film
 from deeptutorial.training.headers import Position
 from deeptutorial.training.interrupts import interrupts_held
 from deeptutorial.training.writer import CheckpointWriter
@@ -40,6 +41,8 @@ class Stage:
     is_closed : bool
         That it went through all of its epochs, and cannot go through more: what it trained was
         trained on by others.
+    film : Film or None
+        Of the model's filters, if the run was asked for one.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Stage:
         self._threads = threads
         self._is_over = left is None
         self.is_closed = False
+        self.film: Film | None = None
         self._c = [] if left is None else _as_they_were(left)
         self._label = 0
         self._started: float | None = None
@@ -111,6 +115,8 @@ class Stage:
                     self._label = start + epoch
                     yield self._label, self._c
                     self.costs.append(self.check())
+                    if self.film is not None:
+                        self.film.end_epoch(self.model)
                     self._at.epoch, self._at.minibatch, self._c = epoch + 1, 0, []
                     self._writer.write()
                     self._raise(self._interrupt())
@@ -140,6 +146,8 @@ class Stage:
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
             self._at.minibatch = batch_index + 1
+            if self.film is not None and self._c:
+                self.film.see(self._c[-1], self.model)
             interrupt = self._interrupt()
             if interrupt or self._writer.is_due():
                 self.check()

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "source"}
 
 
 class _Structure(HTMLParser):

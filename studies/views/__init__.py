@@ -1,0 +1,1 @@
+"""A denoising autoencoder, seen from four sides."""
