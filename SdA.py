@@ -11,11 +11,12 @@ The classes are in `deeptutorial/models/`; `python SdA.py --help` lists the opti
 import os
 import sys
 
+from deeptutorial import SdA, load_data  # sees to Ctrl-C
+
 import numpy
 import pytensor
 
 from dA import save_filters
-from deeptutorial import SdA, load_data
 from deeptutorial.commands.script_options import SdA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import PART_NAMES, count_classes, count_minibatches, label_values

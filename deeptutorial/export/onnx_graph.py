@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.export.layers import Layer, as_layers
 from deeptutorial.models import SdA, dA
@@ -30,7 +31,9 @@ def as_onnx(model: dA | SdA) -> bytes:
     ImportError
         If the package onnx is not installed.
     """
-    from onnx import checker, helper, numpy_helper
+    helper, numpy_helper, checker = (
+        import_whole(f"onnx.{part}") for part in ("helper", "numpy_helper", "checker")
+    )
 
     graph = _Graph()
     layers = as_layers(model)

@@ -13,7 +13,6 @@ __all__ = [
     "check_growth",
     "mean_cost",
     "minibatches",
-    "print_line",
 ]
 
 
@@ -51,12 +50,6 @@ def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[in
             yield batch_index
             if (exception := interrupt()) is not None:
                 raise exception
-
-
-def print_line(line: str):
-    """Print a line at once, above the progress bar if there is one."""
-    with tqdm.external_write_mode():
-        print(line, flush=True)
 
 
 def mean_cost(costs: Sequence[float], learning_rate: float) -> float:
