@@ -13,8 +13,11 @@ from deeptutorial.training.interrupts import TerminatedError, terminate_by_excep
 from deeptutorial.training.printing import print_line
 from deeptutorial.training.run import Run
 from deeptutorial.training.stage import Stage
+from deeptutorial.training.validation import Best, Curves
 
 __all__ = [
+    "Best",
+    "Curves",
     "DivergenceError",
     "EarlyStopping",
     "Run",

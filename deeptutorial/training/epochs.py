@@ -16,6 +16,10 @@ __all__ = [
 ]
 
 
+EXPLOSION = 10
+"""How many times the cost of untrained parameters an epoch may cost."""
+
+
 class DivergenceError(ArithmeticError):
     """The cost, or a parameter, is no longer finite."""
 
