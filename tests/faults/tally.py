@@ -24,6 +24,8 @@ class Tally:
             row[bool(problems)] += 1
             self.losses += [f"{fault}: {problem}" for problem in problems]
             self.show("x" if problems else ".", end="", flush=True)
+            for problem in problems:  # at once, since a drill can be cut off itself
+                self.show(f"\nlost: {fault}: {problem}", flush=True)
 
     def table(self) -> str:
         rows = [
