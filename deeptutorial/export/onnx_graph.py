@@ -31,9 +31,8 @@ def as_onnx(model: dA | SdA) -> bytes:
     ImportError
         If the package onnx is not installed.
     """
-    helper, numpy_helper, checker = (
-        import_whole(f"onnx.{part}") for part in ("helper", "numpy_helper", "checker")
-    )
+    onnx = import_whole("onnx")
+    checker, helper, numpy_helper = onnx.checker, onnx.helper, onnx.numpy_helper
 
     graph = _Graph()
     layers = as_layers(model)
