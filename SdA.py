@@ -11,18 +11,19 @@ The classes are in `deeptutorial/models/`; `python SdA.py --help` lists the opti
 import os
 import sys
 
+from deeptutorial import SdA, load_data  # sees to Ctrl-C
+
 import numpy
 import pytensor
 
 from dA import save_filters
-from deeptutorial import SdA, load_data
 from deeptutorial.commands.script_options import SdA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import PART_NAMES, count_classes, count_minibatches, label_values
 from deeptutorial.files import save_png
 from deeptutorial.report import draw_learning_curve, draw_mistakes, write_SdA_report
 from deeptutorial.report.measure import AT_MOST
-from deeptutorial.training import EarlyStopping, Run, print_line
+from deeptutorial.training import Best, Curves, EarlyStopping, Run, print_line
 
 
 def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training_epochs=1000,
@@ -174,8 +175,8 @@ def finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr, finet
     stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995)
     # Look at the validation set after each epoch, or oftener where patience is short.
     validation_frequency = max(1, min(n_train_batches, patience // 2))
-    curves = {'validation': [], 'test, at the best on validation so far': []}
-    best = {}
+    curves = Curves('validation', 'test, at the best on validation so far')
+    best = Best(sda.params, stopping, curves)
 
     training = run.stage('fine-tuning', sda, train_fn, learning_rate,
                          stopping=stopping, curves=curves, best=best)

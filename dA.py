@@ -9,12 +9,13 @@ The class itself is in `deeptutorial/models/da.py`; `python dA.py --help` lists 
 import os
 import sys
 
+from deeptutorial import RandomStreams, dA, load_data, tile_raster_images  # sees to Ctrl-C
+
 import numpy
 import pytensor
 import pytensor.tensor as T
 from PIL import Image
 
-from deeptutorial import RandomStreams, dA, load_data, tile_raster_images
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.commands.status import run_script
 from deeptutorial.datasets import count_minibatches

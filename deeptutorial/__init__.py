@@ -1,5 +1,10 @@
 """Denoising autoencoders as symbolic graphs, after the deeplearning.net tutorial."""
 
+from deeptutorial.loading import let_ctrl_c_end_it
+
+let_ctrl_c_end_it()  # before anything that takes its time
+
+# isort: split
 # It registers the graph rewrites with PyTensor, too.
 from deeptutorial.compile import BackendError, use
 from deeptutorial.datasets import load_data

@@ -43,6 +43,7 @@ FLOORS = (
         "deeptutorial.mapped_files",
         "deeptutorial.damage",
         "deeptutorial.texts",
+        "deeptutorial.loading",
     ),
 )
 """From the top. An import leads down; within a floor it may lead from one room to the next."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from deeptutorial.commands.inputs import STANDARD, add_model, load
 from deeptutorial.commands.outputs import add_output, write_bytes
 from deeptutorial.commands.status import UsageError
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.export.layers import as_layers, state_dict
 from deeptutorial.export.onnx_graph import as_onnx
 from deeptutorial.export.weight_tables import as_tables
@@ -69,7 +70,7 @@ def _onnx(model: dA | SdA) -> dict[str, bytes]:
 
 
 def _torch(model: dA | SdA) -> dict[str, bytes]:
-    import torch
+    torch = import_whole("torch")
 
     buffer = io.BytesIO()
     arrays = state_dict(as_layers(model))
@@ -78,10 +79,10 @@ def _torch(model: dA | SdA) -> dict[str, bytes]:
 
 
 def _safetensors(model: dA | SdA) -> dict[str, bytes]:
-    from safetensors.numpy import save
+    safetensors = import_whole("safetensors.numpy")
 
     metadata = {"model": type(model).__name__, "data": json.dumps(model.data.as_plain())}
-    return {"": save(state_dict(as_layers(model)), metadata)}
+    return {"": safetensors.save(state_dict(as_layers(model)), metadata)}
 
 
 def _csv(model: dA | SdA) -> dict[str, bytes]:

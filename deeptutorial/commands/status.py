@@ -10,6 +10,7 @@ from deeptutorial.commands.standard_streams import enduring_streams
 from deeptutorial.commands.together import run_in_group
 from deeptutorial.compile import BackendError, processes
 from deeptutorial.datasets import DatasetError
+from deeptutorial.loading import ctrl_c_raises
 from deeptutorial.texts import printable
 from deeptutorial.training import (
     DivergenceError,
@@ -58,7 +59,7 @@ def _status_alone_or_in_a_group(main: Callable[..., None], options: dict, name: 
 
 def _status_of(main: Callable[..., None], options: dict, name: str | None) -> int:
     try:
-        with terminate_by_exception():
+        with ctrl_c_raises(), terminate_by_exception():
             main(**options)
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:

@@ -12,6 +12,7 @@ import numpy as np
 from deeptutorial.commands.inputs import STANDARD
 from deeptutorial.commands.outputs import opened_output
 from deeptutorial.commands.status import UsageError
+from deeptutorial.compile.held_signals import import_whole
 
 __all__ = ["FORMS", "Block", "Table", "form_of", "write_table"]
 
@@ -64,7 +65,7 @@ def form_of(output: str, usual: str) -> str:
         raise UsageError(f"{output}: rows are written as {', '.join(FORMS)}; name one of these")
     if suffix == ".parquet":
         try:
-            import pyarrow.parquet  # noqa: F401
+            import_whole("pyarrow.parquet")
         except ImportError as error:
             raise UsageError(f"{output}: needs pyarrow: pip install '.[tables]'") from error
     return suffix or usual

@@ -167,7 +167,7 @@ def _run_here(size: int, arguments: Sequence[str]) -> int:
             other.wait(TO_END)
         except subprocess.TimeoutExpired:  # it is stopped, say, and has heard of nothing
             other.kill()
-    return status if status >= 0 else 1
+    return status if status >= 0 else 128 - status  # as a shell has it after a signal
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Signals that wait while nobody could be told of them."""
 
 import _signal  # type: ignore[import-not-found]  # C's, which loses no time over names of handlers
+import importlib
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, ModuleType
 
-__all__ = ["SignalsHeld"]
+__all__ = ["SignalsHeld", "import_whole"]
 
 _NUMBERS = range(1, signal.NSIG)
 
@@ -64,3 +65,17 @@ def _holds(handler: Callable) -> bool:
     """Tell whether it is that of one that is entered: what is within it has nothing to do."""
     holder = getattr(handler, "__self__", None)
     return isinstance(holder, SignalsHeld) and not holder._over
+
+
+def import_whole(module: str) -> ModuleType:
+    """Import a library that is written in C; signals wait meanwhile.
+
+    Struck in the middle of it, one ends in an ImportError of something else, or in a crash.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    with SignalsHeld():
+        return importlib.import_module(module)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deeptutorial.archives import open_regular
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.hdf5 import read_hdf5
@@ -141,7 +142,7 @@ class _Variable:
             elements = _elements(content, self.order)
         _, _, _, *numbers = (_values(kind, data, self.order) for kind, data in elements)
         if self.kind == "sparse":
-            from scipy import sparse
+            sparse = import_whole("scipy.sparse")
 
             rows, columns, values = numbers[:3]
             matrix = sparse.csc_matrix((values, rows, columns), shape=self.shape)
@@ -219,7 +220,7 @@ def _values(kind: int, data: bytes, order: str) -> np.ndarray:
 def _read_version_4(
     path: Path, file: BinaryIO, size: int, options: dict[str, Any]
 ) -> Dataset | Examples:
-    from scipy import io
+    io = import_whole("scipy.io")
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about variables that are there twice, say

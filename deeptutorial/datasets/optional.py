@@ -1,9 +1,9 @@
 """Packages that are needed for some kinds of files only."""
 
-import importlib
 from pathlib import Path
 from types import ModuleType
 
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.errors import DatasetError
 
 __all__ = ["needed"]
@@ -18,7 +18,7 @@ def needed(module: str, path: Path) -> ModuleType:
         If it is not installed; the message says how it would be.
     """
     try:
-        return importlib.import_module(module)
+        return import_whole(module)
     except ImportError as error:
         package = module.partition(".")[0]
         raise DatasetError(

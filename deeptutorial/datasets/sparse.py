@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY
 
@@ -23,7 +24,7 @@ def dense_of_members(path: Path, arrays: Mapping[str, np.ndarray], packed: int) 
     DatasetError, ValueError, TypeError
         If it is no such matrix, or one that is far larger than its file.
     """
-    from scipy import sparse
+    sparse = import_whole("scipy.sparse")
 
     shape = tuple(int(side) for side in arrays["shape"].ravel())
     kinds = {b"csr": sparse.csr_matrix, b"csc": sparse.csc_matrix}

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.export.layers import Layer, as_layers
 from deeptutorial.models import SdA, dA
@@ -30,7 +31,8 @@ def as_onnx(model: dA | SdA) -> bytes:
     ImportError
         If the package onnx is not installed.
     """
-    from onnx import checker, helper, numpy_helper
+    onnx = import_whole("onnx")
+    checker, helper, numpy_helper = onnx.checker, onnx.helper, onnx.numpy_helper
 
     graph = _Graph()
     layers = as_layers(model)

@@ -7,14 +7,17 @@ from deeptutorial.training.epochs import (
     check_growth,
     mean_cost,
     minibatches,
-    print_line,
 )
 from deeptutorial.training.folder_lock import RunFolderError
 from deeptutorial.training.interrupts import TerminatedError, terminate_by_exception
+from deeptutorial.training.printing import print_line
 from deeptutorial.training.run import Run
 from deeptutorial.training.stage import Stage
+from deeptutorial.training.validation import Best, Curves
 
 __all__ = [
+    "Best",
+    "Curves",
     "DivergenceError",
     "EarlyStopping",
     "Run",

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from deeptutorial.archives import ArchiveError, read_archive, write_archive
 from deeptutorial.files import sweep
 from deeptutorial.texts import printable
 from deeptutorial.training.folder_lock import FolderLock, RunFolderError
 from deeptutorial.training.headers import check_header
+from deeptutorial.training.printing import print_line
 
 __all__ = ["Checkpoints"]
 
@@ -74,7 +74,7 @@ class Checkpoints:
         except RunFolderError:
             lost = self.folder
             self._lock = FolderLock(_new_folder_beside(lost))
-            tqdm.write(
+            print_line(
                 f"This run goes on in {self.folder}: another run is at work in {lost} by now",
                 file=sys.stderr,
             )

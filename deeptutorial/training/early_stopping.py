@@ -1,8 +1,12 @@
 """When to stop: the tutorial's patience rule."""
 
 import math
+from collections.abc import Mapping
 
 __all__ = ["EarlyStopping"]
+
+MOST = 2**53
+"""Minibatches; nobody gets there."""
 
 
 class EarlyStopping:
@@ -86,3 +90,23 @@ class EarlyStopping:
     def exhausted(self, iteration: int) -> bool:
         """Tell whether the patience is at an end."""
         return self.patience <= iteration
+
+    def check_found(self, found: Mapping) -> None:
+        """Refuse attributes that a checkpoint has of this rule, if it cannot have come to them.
+
+        Raises
+        ------
+        ValueError
+        """
+        for name in ("patience_increase", "improvement_threshold"):
+            if found[name] != getattr(self, name) or isinstance(found[name], bool):
+                raise ValueError(f"{name} is {found[name]}, not {getattr(self, name)}")
+        patience, loss, iteration = (
+            found[name] for name in ("patience", "best_loss", "best_iteration")
+        )
+        if not self.patience <= patience < MOST:
+            raise ValueError(f"patience is {patience:g}, and was {self.patience:g} at first")
+        if iteration is not None and not (type(iteration) is int and 0 <= iteration < MOST):
+            raise ValueError(f"best_iteration is {iteration:g}")
+        if math.isfinite(loss) != (iteration is not None) or not loss > -math.inf:
+            raise ValueError(f"best_loss is {loss}, and best_iteration {iteration}")

@@ -13,8 +13,11 @@ __all__ = [
     "check_growth",
     "mean_cost",
     "minibatches",
-    "print_line",
 ]
+
+
+EXPLOSION = 10
+"""How many times the cost of untrained parameters an epoch may cost."""
 
 
 class DivergenceError(ArithmeticError):
@@ -51,12 +54,6 @@ def minibatches(n_train_batches: int, epoch: int, start: int = 0) -> Iterator[in
             yield batch_index
             if (exception := interrupt()) is not None:
                 raise exception
-
-
-def print_line(line: str):
-    """Print a line at once, above the progress bar if there is one."""
-    with tqdm.external_write_mode():
-        print(line, flush=True)
 
 
 def mean_cost(costs: Sequence[float], learning_rate: float) -> float:

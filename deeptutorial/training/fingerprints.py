@@ -44,6 +44,9 @@ def check_surroundings(found: object) -> None:
     """
     if not isinstance(found, dict) or not isinstance(found.get("backend"), str):
         raise ValueError("it does not tell its backend")
+    for name, value in found.items():
+        if name != "threads" and not isinstance(value, str):
+            raise ValueError(f"{name!r:.20} of its surroundings is {value!r:.20}")
     threads = found.get("threads")
     if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
         raise ValueError(f"it tells of {threads!r:.20} threads")

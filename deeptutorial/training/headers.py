@@ -1,4 +1,41 @@
-"""What the header of a checkpoint tells, and whether a run can have written it."""
+"""What is in a checkpoint, and whether a run can have written it.
+
+Every entry is checked before anything is trained. What can be told from the file alone is checked
+here; what has to fit the run, where the run puts it back:
+
+================================= ================================================================
+entry                             what it has to be
+================================= ================================================================
+``format``, ``version``           as `deeptutorial.archives.read_archive` asks for
+``sha256``                        over all else in the file (likewise)
+``count``                         a whole number from 1 on
+``data``                          the checksum of this run's data (`Run`)
+``settings``                      those of this run; ``training_epochs`` may be more now (`Run`)
+``surroundings``                  texts, ``backend`` and ``threads`` among them; the same backend
+                                  (`fingerprints.check_surroundings`, `Run`)
+``stages``, at least one          this run's, by their names and in their order (`Run`)
+- ``epoch``, ``minibatch``        whole numbers; no more than there are (`Stage`)
+- ``first_cost``                  a finite number where there were costs; the first of the
+                                  minibatches' if these are of the first epoch
+- ``seconds``                     a number, not negative
+``kept``                          what this run keeps, all of it and nothing else (`Run`)
+- a variable that is trained      an array of its type and shape (`packing`); the parameters and
+                                  the learning rate finite (`Stage.check_found`)
+- a random stream's state         one that NumPy takes, of the same generator (`packing`)
+- ``costs``                       a number for each epoch that is over, none of which has exploded
+- ``stopping``                    numbers that the rule can have come to
+                                  (`EarlyStopping.check_found`)
+- ``curves``, ``best``            errors in percent; parameters of this network; and both agree
+                                  with ``stopping`` (`validation`)
+- what else a program keeps       of the kind of what is there: a list, a dict, or attributes of
+                                  the same names and kinds; and what its ``check_found`` says
+``costs``, an array               a finite number for each minibatch of the epoch that is not over
+all other arrays                  are those that ``kept`` speaks of
+================================= ================================================================
+
+What cannot be told is told by nothing else in it: a weight of another value, say, or a
+``first_cost`` of an epoch long over.
+"""
 
 import math
 import re
@@ -8,6 +45,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deeptutorial.texts import printable
+from deeptutorial.training.epochs import EXPLOSION
+from deeptutorial.training.packing import arrays_in
 
 __all__ = ["Position", "check_header", "position_in"]
 
@@ -47,6 +86,8 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < MOST
 
 
+ENTRIES = {"format", "version", "count", "settings", "data", "surroundings", "stages", "kept"}
+
 FIELDS: dict[str, Callable[[object], bool]] = {
     "name": lambda value: isinstance(value, str),
     "epoch": _is_count,
@@ -65,10 +106,13 @@ def check_header(header: dict, arrays: dict[str, np.ndarray]) -> None:
     ValueError
         The message tells which entry is wrong.
     """
+    unknown = sorted(set(header) - ENTRIES)
+    if unknown:
+        raise ValueError(f"it has {unknown[0]!r:.60}, which is not known")
     for name, kind in {"settings": dict, "data": str, "stages": list, "kept": dict}.items():
         if not isinstance(header.get(name), kind):
             raise ValueError(f"{name} is no {kind.__name__}")
-    if not _is_count(header.get("count")):
+    if not _is_count(header.get("count")) or not header["count"]:
         raise ValueError(f"count is {printable(header.get('count'), 60)}")
     if not re.fullmatch("[0-9a-f]{64}", header["data"]):
         raise ValueError("data is no checksum")
@@ -78,6 +122,9 @@ def check_header(header: dict, arrays: dict[str, np.ndarray]) -> None:
     for number, stage in enumerate(stages):
         _check_stage(stage, header["kept"].get(f"{number} {_name_of(stage)}.costs"))
     _check_costs(arrays.get("costs"), stages[-1])
+    strangers = sorted(set(arrays) - {"costs", *arrays_in(header["kept"])})
+    if strangers:
+        raise ValueError(f"it has an array {strangers[0]!r:.60}, which is not known")
 
 
 def _name_of(stage: object) -> object:
@@ -96,6 +143,7 @@ def _check_stage(stage: object, costs: object) -> None:
     for cost in costs:
         if type(cost) is not float or abs(cost) > HIGHEST:  # NaN where there were none
             raise ValueError(f"the mean cost of an epoch is {printable(cost, 60)}")
+        _check_growth(cost, stage)
 
 
 def _check_costs(costs: np.ndarray | None, stage: dict) -> None:
@@ -104,8 +152,22 @@ def _check_costs(costs: np.ndarray | None, stage: dict) -> None:
         raise ValueError("costs is no vector of floats")
     if not np.isfinite(costs).all():
         raise ValueError("costs holds NaN or infinity")
-    if len(costs) and not stage["minibatch"]:
-        raise ValueError(f"costs are those of {len(costs)} minibatches, but none is over")
+    if len(costs) not in (0, stage["minibatch"]):
+        raise ValueError(f"{len(costs)} costs are those of {stage['minibatch']} minibatches")
+    if not len(costs):
+        return
+    _check_growth(costs.mean(), stage)
+    if not stage["epoch"] and costs[0] != stage["first_cost"]:
+        raise ValueError(f"first_cost is {stage['first_cost']}, and the first one {costs[0]}")
+
+
+def _check_growth(cost: float, stage: dict) -> None:
+    """Check a mean of costs, NaN where there were none, beside the first cost."""
+    first = stage["first_cost"]
+    if first is None and not math.isnan(cost):
+        raise ValueError("there are costs, and no first_cost")
+    if first is not None and cost > EXPLOSION * first > 0:
+        raise ValueError(f"the cost grew from {first:g} to {cost:g}")
 
 
 def position_in(header: dict, number: int, name: str) -> Position:

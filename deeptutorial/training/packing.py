@@ -1,6 +1,7 @@
 """The state of a run, taken apart into JSON and arrays and put back in place."""
 
-from collections.abc import Mapping, MutableMapping
+import json
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,23 @@ def pack(value: Any, name: str, arrays: MutableMapping[str, np.ndarray]) -> Any:
     return {key: pack(item, f"{name}.{key}", arrays) for key, item in attributes.items()}
 
 
+def arrays_in(packed: Any) -> Iterator[str]:
+    """Yield the names of the arrays that are apart."""
+    if isinstance(packed, dict) and isinstance(packed.get(ARRAY), str):
+        yield packed[ARRAY]
+    elif isinstance(packed, dict | list):
+        for inner in packed.values() if isinstance(packed, dict) else packed:
+            yield from arrays_in(inner)
+
+
 def restore(target: Any, name: str, packed: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Put what `pack` took apart back into a list, a dict, a shared variable or another object.
 
     Parameters
     ----------
     target : list, dict, shared variable or other object with attributes
+        Where it has a method ``check_found``, that is called with what a dict is to hold, or with
+        the attributes, and may raise a ValueError.
     name : str
         What it was packed by.
     packed
@@ -78,6 +90,7 @@ def restore(target: Any, name: str, packed: Any, arrays: Mapping[str, np.ndarray
         target[:] = _of_kind(list, value, name)
     elif isinstance(target, dict):
         value = _of_kind(dict, value, name)
+        _ask(target, value, name)
         target.clear()
         target.update(value)
     else:
@@ -87,7 +100,18 @@ def restore(target: Any, name: str, packed: Any, arrays: Mapping[str, np.ndarray
         for key, old in vars(target).items():
             if not _alike(old, value[key]):
                 raise ValueError(f"{name}.{key} is {printable(value[key], 60)}")
+        _ask(target, value, name)
         vars(target).update(value)
+
+
+def _ask(target: Any, value: dict, name: str) -> None:
+    """Let an object of a class that knows of checkpoints look at what is to become of it."""
+    check_found = getattr(target, "check_found", None)
+    if check_found is not None:
+        try:
+            check_found(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
 
 
 def _fitting(old: Any, new: Any, name: str) -> Any:
@@ -105,10 +129,15 @@ def _generator(kind: type, state: Any, name: str) -> np.random.Generator:
     bit_generator = kind()
     try:
         bit_generator.state = state
-        is_taken = pack(bit_generator.state, name, {}) == pack(state, name, {})
+        # As texts: to Python, 1.0 and True are 1.
+        taken, given = (
+            json.dumps(pack(value, name, {}), sort_keys=True)
+            for value in (bit_generator.state, state)
+        )
     except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{name} is no state of a {kind.__name__} ({error})") from error
-    if not is_taken:  # a number that is too large is cut without a word
+    # A number that is too large is cut without a word.
+    if taken != given or state.get("has_uint32", 0) not in (0, 1):
         raise ValueError(f"{name} is no state of a {kind.__name__}")
     return np.random.Generator(bit_generator)
 
@@ -136,5 +165,7 @@ def _unpack(packed: Any, name: str, arrays: Mapping[str, np.ndarray]) -> Any:
             raise ValueError(f"the array {name} is missing")
         return arrays[name]
     if GENERATOR in packed:
+        if set(packed) != {GENERATOR}:
+            raise ValueError(f"{name} is no random generator alone")
         return _unpack(packed[GENERATOR], name, arrays)
     return {key: _unpack(item, f"{name}.{key}", arrays) for key, item in packed.items()}

@@ -182,6 +182,11 @@ class Run:
         for key, value in state.items():
             if not isinstance(value, float | int):
                 self._keep(f"{number} {name}.{key}", value)
+        if self._header is not None and number < len(self._header["stages"]):
+            try:
+                stage.check_found()
+            except ValueError as error:
+                raise self._checkpoints.misfit(error) from error
         if self._n_frames and is_filmed(model):
             stage.film = self._film(f"{number} {name}.film", model)
         self.stages.append(stage)
@@ -245,7 +250,14 @@ class Run:
         differently at every step; all else that may change the last bits is said.
         """
         now = surroundings(unwrapped(train))
-        if self._header is None or "surroundings" not in self._header:
+        if self._header is None:
+            return now
+        if "surroundings" not in self._header:
+            print(
+                "This run goes on from a checkpoint of a version that did not tell what computed "
+                "it: the last bits of its results may be other ones",
+                file=sys.stderr,
+            )
             return now
         found = self._header["surroundings"]
         try:

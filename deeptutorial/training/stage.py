@@ -11,6 +11,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 
 from deeptutorial.compile.backends.numba.kernels.threads import fixed_blocks
 from deeptutorial.training.epochs import (
+    EXPLOSION,
     DivergenceError,
     check_finite,
     check_growth,
@@ -23,9 +24,6 @@ from deeptutorial.training.interrupts import interrupts_held
 from deeptutorial.training.writer import CheckpointWriter
 
 __all__ = ["Stage"]
-
-EXPLOSION = 10
-"""How many times the cost of untrained parameters an epoch may cost."""
 
 
 class Stage:
@@ -130,6 +128,8 @@ class Stage:
 
         Raises
         ------
+        ValueError
+            If costs are appended, but not one for each minibatch.
         DivergenceError
             If the costs are not finite, or have exploded: at the end of the epoch, or when a
             checkpoint is due.
@@ -146,6 +146,11 @@ class Stage:
         for batch_index in minibatches(n_train_batches, self._label, start=self._at.minibatch):
             yield batch_index
             self._at.minibatch = batch_index + 1
+            if len(self._c) not in (0, self._at.minibatch):
+                raise ValueError(
+                    f"the epoch has {len(self._c)} costs after {self._at.minibatch} minibatches: "
+                    "append one for each"
+                )
             if self.film is not None and self._c:
                 self.film.see(self._c[-1], self.model)
             interrupt = self._interrupt()
@@ -166,8 +171,7 @@ class Stage:
         """
         if not self._c:
             return math.nan
-        rate = self._learning_rate
-        rate = float(rate.get_value() if isinstance(rate, SharedVariable) else rate)
+        rate = self._rate()
         try:
             mean = mean_cost(self._c, rate)
             if self._at.first_cost is None:
@@ -177,6 +181,26 @@ class Stage:
         except DivergenceError as error:
             raise DivergenceError(f"{error}{self._writer.last_good()}") from None
         return mean
+
+    def check_found(self) -> None:
+        """Look at the parameters and the learning rate that a checkpoint had.
+
+        Raises
+        ------
+        ValueError
+            If one holds NaN or infinity: no checkpoint is written of these.
+        """
+        rate = self._rate()
+        if not math.isfinite(rate):
+            raise ValueError(f"the learning rate of {self._at.name!r} is {rate}")
+        try:
+            check_finite(self._parameters(), rate)
+        except DivergenceError as error:
+            raise ValueError(f"a parameter of {self._at.name!r} is not finite") from error
+
+    def _rate(self) -> float:
+        rate = self._learning_rate
+        return float(rate.get_value() if isinstance(rate, SharedVariable) else rate)
 
     def if_interrupted(
         self, save: Callable[..., object], *arguments: Any, what: str = "filters"

@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from deeptutorial.texts import printable
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.folder_lock import RunFolderError
+from deeptutorial.training.printing import print_line
 
 __all__ = ["CheckpointWriter"]
 
@@ -115,7 +115,7 @@ class CheckpointWriter:
         if complaint != self._complaint:
             self._complaint = complaint
             kept = ", and the last good one is kept" if self._checkpoints.exist() else ""
-            tqdm.write(
+            print_line(
                 f"No checkpoint could be written ({printable(complaint)}); training goes on{kept}",
                 file=sys.stderr,
             )

@@ -1,11 +1,14 @@
 """Signals that wait while a compiler is at work."""
 
 import signal
+import sys
 import threading
 
+import pytensor
 import pytest
 
-from deeptutorial.compile.held_signals import SignalsHeld
+from deeptutorial.compile.backends import choice
+from deeptutorial.compile.held_signals import SignalsHeld, import_whole
 
 
 class HandlerError(Exception):
@@ -89,3 +92,28 @@ def test_in_another_thread_it_holds_nothing(struck):
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+def test_a_library_is_imported_whole_before_an_interrupt(tmp_path, monkeypatch):
+    """Struck within an import, libraries in C crash, or blame something else."""
+    source = "import signal\nsignal.raise_signal(signal.SIGINT)\nwhole = True\n"
+    (tmp_path / "struck_library.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        import_whole("struck_library")
+    assert sys.modules.pop("struck_library").whole
+
+
+def test_an_engine_is_chosen_whole_before_an_interrupt(monkeypatch):
+    mode = pytensor.config.mode
+
+    def choose(device):
+        signal.raise_signal(signal.SIGINT)
+        reached.append(device)
+        return mode, "an engine"
+
+    reached = []
+    monkeypatch.setitem(choice.CHOOSERS, "numba", choose)
+    with pytest.raises(KeyboardInterrupt):
+        choice.use("numba")
+    assert reached == ["auto"]

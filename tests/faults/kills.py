@@ -144,7 +144,7 @@ def end_at_any_time(
         process.wait(rng.uniform(0, (10 if is_cold else 1) * undisturbed.seconds))
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
-    problems = complaints(err)
+    problems = [] if _was_python_itself(process.returncode, err) else complaints(err)
     # Before there is anybody to hear it, a signal ends a process by itself.
     if process.returncode not in (0, 128 + number, -number):
         problems.append(f"status {process.returncode}: {err[-300:]}")
@@ -154,6 +154,11 @@ def end_at_any_time(
         problems += resume(undisturbed, folder, whole_lines(out))
     when = "with empty caches" if is_cold else "at any time"
     tally.add(f"{signal.Signals(number).name} {when}, {script.label}", *problems)
+
+
+def _was_python_itself(status: int, err: str) -> bool:
+    """Tell whether Ctrl-C struck before Python had come to the first module of the package."""
+    return status == -signal.SIGINT and "site-packages" not in err and "/deeptutorial/" not in err
 
 
 def interrupt_twice(undisturbed: Undisturbed, folder: Path, tally: Tally):

@@ -1,6 +1,7 @@
 """Where a run is at work: its streams, its home, its threads, its engine."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,13 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.kills import halted_in_training
-from tests.faults.scripts import OUTPUT
+from tests.faults.scripts import OUTPUT, ROOT
 from tests.faults.tally import Tally
 from tests.faults.undisturbed import Undisturbed, complaints, refused, resume, told, whole_lines
 
 __all__ = ["closed_streams", "foreign_names", "no_home", "other_backend", "other_threads"]
-
-NOBODY = 65534
 
 STREAMS = {
     "standard output is closed": ">&-",
@@ -59,46 +58,55 @@ def foreign_names(undisturbed: Undisturbed, folder: Path, tally: Tally):
 
 
 def no_home(undisturbed: Undisturbed, folder: Path, tally: Tally):
-    """Neither a home nor the installation can be written to; only root can try it."""
-    folder.mkdir()
-    if os.geteuid() or not _may_run(NOBODY):
-        tally.show("\n(no other user to run as: not tried)")
-        return
-    data = folder / "data.npz"
-    data.write_bytes(Path(undisturbed.script.options[1]).read_bytes())
-    command = undisturbed.script.command("--dataset", data)
-    folder.chmod(0o777)
-    data.chmod(0o644)
-    nothing = {"HOME": "/nonexistent", "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": ""}
-    environment = {k: v for k, v in os.environ.items() if k not in nothing}
-    environment |= {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    """Neither a home nor the installation can be written to: no kernel can be kept.
+
+    PyTensor itself cannot be imported without a folder of its own.
+    """
+    installed, own, home = folder / "installed", folder / "own", folder / "home"
+    own.mkdir(parents=True)
+    home.mkdir()
+    source = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "deeptutorial", installed / "deeptutorial", ignore=source)
+    script = shutil.copy(ROOT / undisturbed.script.name, installed)
+    environment = {k: v for k, v in os.environ.items() if k not in CACHES}
+    environment |= {"HOME": str(home), "PYTHONPATH": str(installed)}
+    environment |= {"PYTENSOR_FLAGS": f"base_compiledir={folder / 'pytensor'}"}
+    command = [*AS_OTHERS_ARE, sys.executable, script, *undisturbed.script.command()[4:]]
+    read_only = [home, installed, *(path for path in installed.rglob("*") if path.is_dir())]
+    for path in read_only:
+        path.chmod(0o555)
+    try:
+        if not _is_forbidden(installed) or not _is_forbidden(home):
+            tally.show("\n(no way to forbid writing here: not tried)")
+            return
+        process = subprocess.run(
+            command, cwd=own, env=environment, capture_output=True, text=True, timeout=600
+        )
+    finally:
+        for path in read_only:
+            path.chmod(0o755)
     problems = complaints(process.stderr)
     if process.returncode:
         problems.append(f"status {process.returncode}: {process.stderr[-300:]}")
-    tally.add("no home to write to", *problems, *undisturbed.problems(folder))
+    if any(installed.rglob("*.nb[ic]")):
+        problems.append("the installation was written to: nothing was tried")
+    tally.add("no home to write to", *problems, *undisturbed.problems(own))
 
 
-def _may_run(user: int) -> bool:
-    """Tell whether another user can use this Python, and see the files."""
-    command = [sys.executable, "-c", f"import numba; open({__file__!r})"]
+CACHES = {"XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "PYTHONPYCACHEPREFIX"}
+"""Variables that name other places to write to."""
+
+AS_OTHERS_ARE = [] if os.geteuid() else ["setpriv", "--bounding-set", "-dac_override"]
+"""How a command is to be begun so that modes of files hold for it, which they do not for root."""
+
+
+def _is_forbidden(folder: Path) -> bool:
+    """Tell whether no file can be made in a folder."""
     try:
-        done = subprocess.run(
-            command, user=user, group=user, extra_groups=[], capture_output=True, cwd="/"
-        )
+        done = subprocess.run([*AS_OTHERS_ARE, "touch", folder / "new"], capture_output=True)
     except OSError:
         return False
-    return done.returncode == 0
+    return done.returncode == 1
 
 
 def other_threads(undisturbed: Undisturbed, folder: Path, tally: Tally):

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.faults import disks, drill, folders, kills
+from tests.faults import disks, drill, folders, kills, places
 from tests.faults.scripts import mnist_dA, small_dA, small_SdA, write_small_data
 from tests.faults.tally import Tally
 from tests.faults.undisturbed import Undisturbed
@@ -52,6 +52,12 @@ def test_sigterm(dA, tally, tmp_path):
 )
 def test_faults(fault, dA, tally, tmp_path):
     fault(dA, tmp_path / "run", tally)
+
+
+@pytest.mark.slow
+def test_no_home(dA, tally, tmp_path):
+    places.no_home(dA, tmp_path / "run", tally)
+    assert tally.rows == {"no home to write to": [1, 0]}
 
 
 @pytest.mark.slow

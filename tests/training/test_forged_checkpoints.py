@@ -174,7 +174,10 @@ def test_an_entry_that_is_missing(place, checkpoint, tmp_path):
 
 @pytest.mark.parametrize(
     "costs",
-    [np.zeros((1, 1)), np.array([math.nan]), np.array([math.inf]), np.zeros(1, "float32"), None],
+    [
+        *(np.zeros((1, 1)), np.array([math.nan]), np.array([math.inf]), np.zeros(1, "float32")),
+        *(np.ones(2), np.ones(100_000), np.full(1, 30.0), None),
+    ],
     ids=repr,
 )
 def test_costs_of_minibatches_that_cannot_be(costs, checkpoint, tmp_path):
@@ -201,6 +204,7 @@ def test_a_run_that_is_shorter(checkpoint, tmp_path):
 def test_an_epoch_that_is_shorter(checkpoint, tmp_path):
     header, arrays = copy.deepcopy(checkpoint)
     header["stages"][1]["minibatch"] = 4
+    arrays["costs"] = np.ones(4)
     message = resumed(header, arrays, tmp_path, n_minibatches=3)
     assert "4 minibatches of an epoch are over, of 3" in message
 

@@ -10,6 +10,7 @@ from deeptutorial.compile.backends.jax.choice import choose as choose_jax
 from deeptutorial.compile.backends.jax.collected_calls import finish_calls
 from deeptutorial.compile.backends.numba.choice import choose as choose_numba
 from deeptutorial.compile.backends.pytorch.choice import choose as choose_pytorch
+from deeptutorial.compile.held_signals import SignalsHeld
 
 __all__ = ["BACKENDS", "use"]
 
@@ -66,7 +67,8 @@ def use(backend: str = "numba", device: str = "auto") -> str:
         raise BackendError(
             f"the backend {backend} runs on one device; for all of them: --backend jax"
         )
-    mode, description = CHOOSERS[backend](device)
+    with SignalsHeld():  # an engine is imported, and looks for its devices
+        mode, description = CHOOSERS[backend](device)
     finish_calls()
     pytensor.config.mode = mode
     return description

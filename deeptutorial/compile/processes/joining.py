@@ -13,6 +13,7 @@ from importlib.metadata import version
 import numpy as np
 
 from deeptutorial.compile.backends.devices import BackendError, require_package
+from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.compile.processes.connection import Connection
 from deeptutorial.compile.processes.watching import Group
 
@@ -55,8 +56,7 @@ def join(coordinator: str, size: int, number: int) -> Group:
     """
     global _group
     require_package("jax", "JAX", "pip install jax")
-    import jax
-
+    jax = import_whole("jax")
     host, port = _parsed(coordinator)
     if number == 0:
         with _listener(host, port) as listener:
@@ -88,8 +88,7 @@ def join_cluster() -> Group | None:
     """
     global _group
     require_package("jax", "JAX", "pip install jax")
-    import jax
-
+    jax = import_whole("jax")
     try:
         _initialize(jax)
     except ValueError as error:
@@ -131,8 +130,7 @@ def _connect_devices(jax):
 
 def _connections_in_cluster(size: int, number: int) -> dict[int, Connection]:
     """Let process 0 tell by the devices where it listens: its runtime's address is not public."""
-    from jax.experimental.multihost_utils import broadcast_one_to_all
-
+    multihost_utils = import_whole("jax.experimental.multihost_utils")
     places = np.zeros(512, np.uint8)
     with _listener("", 0) as listener:
         if number == 0:
@@ -140,7 +138,7 @@ def _connections_in_cluster(size: int, number: int) -> dict[int, Connection]:
             text = f"{socket.gethostname()}:{port} {_outward_address()}:{port}".encode()
             places[: len(text)] = np.frombuffer(text, np.uint8)
         with _quiet_library():
-            places = np.asarray(broadcast_one_to_all(places), np.uint8)
+            places = np.asarray(multihost_utils.broadcast_one_to_all(places), np.uint8)
         if number == 0:
             return _welcome(listener, size)
     told = places.tobytes().rstrip(b"\0").decode().split()
