@@ -54,6 +54,7 @@ pygments_dark_style = "monokai"
 
 def setup(app):
     app.connect("builder-inited", _playground)
+    app.connect("builder-inited", _notebook)
     app.connect("html-page-context", _language_of_page)
     app.connect("doctree-resolved", _short_citations)
 
@@ -62,6 +63,13 @@ def _playground(app):
     """Train the dAs of the playground, in a process of their own, where there is none yet."""
     script = DOCS / "make_playground.py"
     if script.is_file() and not (EXTRA / "playground.html").is_file():  # no page built by itself
+        subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
+
+
+def _notebook(app):
+    """Make the notebook that can be downloaded, which carries today's project along."""
+    script = DOCS / "make_notebook.py"
+    if script.is_file():
         subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
 
 
