@@ -1,5 +1,6 @@
 """The companion's page about the study, made of its results."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ from PIL import Image
 from deeptutorial.files import replacing, save_png
 from deeptutorial.images import tile_raster_images
 from studies.variations.sets import NAMES, make_set, read_digits
-from studies.variations.tables import choices, comparison, complete, findings, noise_levels
+from studies.variations.tables import (
+    choices,
+    comparison,
+    complete,
+    findings,
+    noise_levels,
+    published_findings,
+)
 
 __all__ = ["PAGE", "PICTURE", "picture_of_sets", "write_page"]
 
@@ -41,10 +49,12 @@ def write_page(
         digits=made["digits"],
         comparison=comparison(results),
         findings=findings(results),
+        published_findings=published_findings(),
         noise=noise_levels(results, stages),
         choices=choices(results),
         hours=f"{core_hours / 2:.1f}",
     )
+    text = re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\N{NO-BREAK SPACE}", text)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path

@@ -6,7 +6,7 @@ from typing import Any
 
 from studies.variations.published import NOISE, NOT_COMPARED, PUBLISHED
 from studies.variations.search import METHODS, best, missing
-from studies.variations.sets import NAMES
+from studies.variations.sets import NAMES, SIZES
 
 __all__ = [
     "choices",
@@ -17,6 +17,7 @@ __all__ = [
     "findings",
     "interval",
     "noise_levels",
+    "published_findings",
     "summary",
 ]
 
@@ -111,31 +112,42 @@ def noise_levels(results: Results, stages: Mapping[str, list]) -> str:
 def findings(results: Results) -> str:
     """Say what noise did on each set: what is beyond the intervals, and what is not."""
     picked = chosen(results)
-    gains = {}
-    for name in NAMES:
-        if (name, "SAE") in picked and (name, "SDAE") in picked:
-            without, with_noise = picked[name, "SAE"], picked[name, "SDAE"]
-            n = without["made"]["sizes"][-1]
-            errors = without["test_error"], with_noise["test_error"]
-            beyond = abs(errors[0] - errors[1]) > math.hypot(*(interval(e, n) for e in errors))
-            gains[name] = (errors[0] - errors[1], errors[0], beyond)
-    better = [name for name, (gain, _, beyond) in gains.items() if gain > 0 and beyond]
-    worse = [name for name, (gain, _, beyond) in gains.items() if gain < 0 and beyond]
-    open_ = [name for name in gains if name not in better + worse]
-    by_gain = sorted(better, key=lambda name: -gains[name][0] / gains[name][1])
-    parts = [f"Noise helps on {len(better)} of {len(gains)} sets"]
-    if by_gain:
-        shares = {name: gains[name][0] / gains[name][1] for name in by_gain}
-        told = (
-            f"{name} ({share:.0%} fewer errors)".replace("%", " %")
-            for name, share in shares.items()
-        )
-        parts[0] += ", the most where it is named first: " + ", ".join(told)
-    if worse:
-        parts.append("It does harm on " + ", ".join(worse))
-    if open_:
-        parts.append("Not to be told apart from no noise: " + ", ".join(open_))
-    return ". ".join(parts) + "."
+    both = {
+        name: (picked[name, "SAE"], picked[name, "SDAE"])
+        for name in NAMES
+        if (name, "SAE") in picked and (name, "SDAE") in picked
+    }
+    return _what_noise_does(
+        {name: (sae["test_error"], sdae["test_error"]) for name, (sae, sdae) in both.items()},
+        min((sae["made"]["sizes"][-1] for sae, _ in both.values()), default=1),
+    )
+
+
+def published_findings() -> str:
+    """Say the same of the published figures, by the same rule."""
+    both = {name: (errors["SAE"], errors["SDAE"]) for name, errors in PUBLISHED.items()}
+    return _what_noise_does(both, SIZES[-1])
+
+
+def _what_noise_does(errors: Mapping[str, tuple[float, float]], n: int) -> str:
+    """Compare errors in per cent without and with noise, counted on n examples."""
+    gains = {name: without - with_noise for name, (without, with_noise) in errors.items()}
+    sure = {
+        name
+        for name, pair in errors.items()
+        if abs(gains[name]) > math.hypot(*(interval(error, n) for error in pair))
+    }
+    better = sorted((name for name in sure if gains[name] > 0), key=lambda name: -gains[name])
+    worse = [name for name in errors if name in sure and gains[name] < 0]
+    undecided = [name for name in errors if name not in sure]
+    told = ", ".join(f"{name} ({gains[name]:.1f})" for name in better)
+    sentences = [
+        f"Noise helps on {len(better)} of {len(errors)} sets"
+        + (f", by so many points: {told}" if better else ""),
+        *(f"It does harm on {name} ({-gains[name]:.1f})" for name in worse),
+        *([f"Not to be told apart from no noise: {', '.join(undecided)}"] if undecided else []),
+    ]
+    return ". ".join(sentences) + "."
 
 
 def summary(results: Results, stages: Mapping[str, list]) -> str:

@@ -224,6 +224,7 @@ def test_page(small_study, monkeypatch, tmp_path):
     assert len(table) == 3
     assert "3.03" in table[0]
     assert "200, 100, 300 examples" in text
+    assert re.findall(r".*[0-9][ \n]%.*", text) == []  # as the companion's pages have it
 
 
 def test_results_of_other_sets_are_not_mixed_in(tmp_path):
@@ -320,11 +321,13 @@ def test_noise_levels_differ_in_nothing_else():
 
 def test_findings_keep_to_the_intervals():
     assert tables.findings(RESULTS) == (
-        "Noise helps on 2 of 4 sets, the most where it is named first: bg-img (25 % fewer errors), "
-        "rot (10 % fewer errors). It does harm on convex. "
-        "Not to be told apart from no noise: basic."
+        "Noise helps on 2 of 4 sets, by so many points: bg-img (5.0), rot (1.0). "
+        "It does harm on convex (2.0). Not to be told apart from no noise: basic."
     )
     assert tables.findings([]) == "Noise helps on 0 of 0 sets."
+    assert tables.published_findings().startswith(
+        "Noise helps on 7 of 8 sets, by so many points: bg-img-rot (8.2), bg-img (6.3), rect-img"
+    )
 
 
 # ---- the whole
