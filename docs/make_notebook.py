@@ -45,7 +45,7 @@ def install(packed):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "deeptutorial.tar.xz")
         source.write_bytes(base64.b85decode("".join(packed.split())))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", str(source)]
+        command = [sys.executable, "-m", "pip", "install", "-qq", str(source)]
         subprocess.run(command, check=True)
     importlib.invalidate_caches()
 
