@@ -67,6 +67,7 @@ pygments_dark_style = "monokai"
 
 def setup(app):
     app.connect("builder-inited", _playground)
+    app.connect("builder-inited", _notebook)
     app.connect("doctree-resolved", _short_citations)
 
 
@@ -76,6 +77,13 @@ def _playground(app):
     if app.builder.format != "html" or not script.is_file():  # a catalogue, a page built by itself
         return
     if not (EXTRA / "playground.html").is_file():
+        subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
+
+
+def _notebook(app):
+    """Make the notebook that can be downloaded, which carries today's project along."""
+    script = DOCS / "make_notebook.py"
+    if script.is_file():
         subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
 
 

@@ -29,6 +29,7 @@ FLOORS = (
         "deeptutorial.playground",
         "deeptutorial.export",
         "deeptutorial.estimator",
+        "deeptutorial.exercises",
         "deeptutorial.theano",
         "deeptutorial.legacy",
     ),
