@@ -1,7 +1,7 @@
 """Matrix products, and what is done to each number of their results, for the Numba backend.
 
 A training step is matrix products with elementwise work between them, and nearly all of its time
-goes to reading and writing matrices that do not fit into a core's nearest caches. Three decisions
+goes to reading and writing matrices that do not fit into a core's nearest caches. Four decisions
 make it fast:
 
 * **A tile of a product is finished while it is near.** As soon as a few rows and columns are
@@ -13,6 +13,8 @@ make it fast:
 * **A thread keeps the same rows of a matrix of weights** in all products of a thin minibatch with
   it, so that they stay in that core's cache: in ``x W`` those rows' share of every sum, in
   ``y W.T`` their columns of the result, in ``x.T d`` their rows of it.
+* **Zeros are skipped**, where the left factor has many and the right one is finite: those that two
+  neighbouring rows share, with the same result (see `products`).
 
 How the work is cut depends on shapes alone, and each number is made in one order: results do not
 depend on how many threads there are, or on which does what.

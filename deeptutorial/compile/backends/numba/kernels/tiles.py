@@ -29,7 +29,7 @@ def _register_file():
 
 VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
 TILE_ROWS = 4
-SKIP_ROWS = 2  # of a tile that skips what is zero in all: the fewer, the more
+SKIP_ROWS = 2  # of a tile that skips what is zero in all of them: more share fewer zeros
 GATHER_VECTORS = 8
 
 
