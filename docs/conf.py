@@ -83,7 +83,7 @@ def _playground(app):
 def _notebook(app):
     """Make the notebook that can be downloaded, which carries today's project along."""
     script = DOCS / "make_notebook.py"
-    if script.is_file():
+    if app.builder.format == "html" and script.is_file():
         subprocess.run([sys.executable, str(script), str(EXTRA)], check=True)
 
 
