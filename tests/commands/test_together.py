@@ -13,6 +13,7 @@ import pytest
 import dA as dA_script
 import deeptutorial
 from deeptutorial import dA
+from deeptutorial.commands import together
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.training.checkpoints import Checkpoints
 
@@ -41,6 +42,21 @@ def test_options_that_do_not_go_together(options, complaint, capsys):
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+ENDS, STAYS = "raise SystemExit(2)", "import time; time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "status"), [(STAYS, ENDS, 1), (ENDS, STAYS, 2), (ENDS, ENDS, 2)]
+)
+def test_no_process_is_waited_for_that_hears_of_nothing(first, other, status, monkeypatch):
+    """One that was stopped, say, whichever it is."""
+    monkeypatch.setattr(together, "TO_HEAR", 0.2)
+    monkeypatch.setattr(together, "TO_END", 0.2)
+    both = [subprocess.Popen([sys.executable, "-c", code]) for code in (first, other)]
+    assert together._status_of(both) == status
+    assert None not in [process.poll() for process in both]
 
 
 @pytest.fixture(scope="module")
