@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -26,6 +27,9 @@ __all__ = ["add_processes", "come_together", "run_in_group"]
 
 TO_END = 5.0
 """Seconds that the others may take when process 0 has ended."""
+
+TO_HEAR = 10.0
+"""Seconds that process 0 may take when another has ended with an error: it is to tell of it."""
 
 
 def add_processes(parser: OneLineParser) -> None:
@@ -160,14 +164,32 @@ def _run_here(size: int, arguments: Sequence[str]) -> int:
     # Ctrl-C reaches them too, and it is for the first to end well.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: processes[0].terminate())
+    return _status_of(processes)
+
+
+def _status_of(processes: Sequence[subprocess.Popen]) -> int:
+    """Wait until all have ended, and return the first one's status; who hears of nothing is killed.
+
+    One that is stopped, say, does not end though the others have.
+    """
     first, *others = processes
-    status = first.wait()
+    while first.poll() is None:
+        if any(other.poll() for other in others):
+            _end(first, TO_HEAR)
+            break
+        time.sleep(0.1)
     for other in others:
-        try:
-            other.wait(TO_END)
-        except subprocess.TimeoutExpired:  # it is stopped, say, and has heard of nothing
-            other.kill()
+        _end(other, TO_END)
+    status = first.returncode
     return status if status >= 0 else 128 - status  # as a shell has it after a signal
+
+
+def _end(process: subprocess.Popen, seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

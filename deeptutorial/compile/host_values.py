@@ -1,16 +1,17 @@
 """Shared variables whose values lie on a device, and are NumPy arrays to whoever looks at them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.link.basic import Container
 
 from deeptutorial.compile.backends.devices import BackendError
+from deeptutorial.mapped_files import is_mapped
 
-__all__ = ["bring_to_host", "keep_on_host", "show_on_host"]
+__all__ = ["bring_to_host", "keep_on_host", "only_constants", "show_on_host"]
 
 
 def show_on_host(variable: SharedVariable, engine: str, to_host: Callable[[Any], Any]) -> None:
@@ -66,9 +67,20 @@ def bring_to_host(variables: Iterable[Variable]) -> bool:
         if isinstance(container, _HostContainer):
             value = container.value
             if value is not container.storage[0]:
-                container.storage[0] = np.array(value) if isinstance(value, np.ndarray) else value
+                # What lies in a file is as it was given, and may be more than the memory holds.
+                is_copied = isinstance(value, np.ndarray) and not is_mapped(value)
+                container.storage[0] = np.array(value) if is_copied else value
                 found = True
     return found
+
+
+def only_constants(storage_map: Mapping[Variable, list]) -> dict[Variable, list]:
+    """Return the storages that PyTensor is to look into when it makes Python of a graph.
+
+    It would write what shared variables hold into each function that has them, whole sets, and
+    never use that.
+    """
+    return {v: storage for v, storage in storage_map.items() if isinstance(v, Constant)}
 
 
 def _clash(variable: SharedVariable, one: str, other: str) -> BackendError:

@@ -13,6 +13,7 @@ import pytest
 import dA as dA_script
 import deeptutorial
 from deeptutorial import dA
+from deeptutorial.commands import together
 from deeptutorial.commands.script_options import dA_options
 from deeptutorial.training.checkpoints import Checkpoints
 
@@ -41,6 +42,21 @@ def test_options_that_do_not_go_together(options, complaint, capsys):
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+ENDS, STAYS = "raise SystemExit(2)", "import time; time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "status"), [(STAYS, ENDS, 1), (ENDS, STAYS, 2), (ENDS, ENDS, 2)]
+)
+def test_no_process_is_waited_for_that_hears_of_nothing(first, other, status, monkeypatch):
+    """One that was stopped, say, whichever it is."""
+    monkeypatch.setattr(together, "TO_HEAR", 0.2)
+    monkeypatch.setattr(together, "TO_END", 0.2)
+    both = [subprocess.Popen([sys.executable, "-c", code]) for code in (first, other)]
+    assert together._status_of(both) == status
+    assert None not in [process.poll() for process in both]
 
 
 @pytest.fixture(scope="module")
@@ -147,22 +163,32 @@ def test_started_by_hand_on_other_data(small_set, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".run.lock"]
 
 
+OF_SLURM = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS": "2",
+    "SLURM_PROCID": "{}",
+    "SLURM_LOCALID": "{}",
+}
+OF_OPEN_MPI = {
+    "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://127.0.0.1:34911",
+    "OMPI_COMM_WORLD_SIZE": "2",
+    "OMPI_COMM_WORLD_RANK": "{}",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "{}",
+}
+
+
 @pytest.mark.slow
-def test_slurm_tells_the_rest(small_set, tmp_path):
+@pytest.mark.parametrize("told", [OF_SLURM, OF_OPEN_MPI], ids=["SLURM", "Open MPI"])
+def test_a_runtime_tells_the_rest(told, small_set, tmp_path):
     """In the variables that it sets for each process, as JAX reads them."""
-    of_slurm = {
-        "SLURM_JOB_ID": "7",
-        "SLURM_STEP_NODELIST": "localhost",
-        "SLURM_NTASKS": "2",
-        "JAX_COORDINATOR_PORT": str(free_port()),
-    }
+    port = str(free_port())
     options = ["--backend", "jax", "--device", "all", "--training-epochs", "1"]
     both = [
         start(
             *(small_set, tmp_path / "run", *options),
-            **of_slurm,
-            SLURM_PROCID=number,
-            SLURM_LOCALID=number,
+            JAX_COORDINATOR_PORT=port,
+            **{name: value.format(number) for name, value in told.items()},
         )
         for number in "01"
     ]

@@ -1,5 +1,6 @@
 """Functions for different engines that have shared variables in common."""
 
+import gc
 from importlib.util import find_spec
 
 import numpy as np
@@ -73,3 +74,27 @@ def test_a_device_is_refused_what_c_reads(backend):
     with pytest.raises(BackendError, match="W is in a function for c and cannot"):
         pytensor.function([], W.sum())
     assert pytensor.function([], copied.sum())() == 3
+
+
+@pytest.mark.parametrize("backend", DEVICES)
+def test_compiling_takes_no_copy_of_a_shared_variable(backend):
+    """A set is on the device once, when a function has run, and not once more in each function."""
+
+    def on_device():
+        if backend == "jax":
+            import jax
+
+            return [array for array in jax.live_arrays() if array.shape == ROWS.shape]
+        import torch
+
+        tensors = [value for value in gc.get_objects() if type(value) is torch.Tensor]
+        return [tensor for tensor in tensors if tuple(tensor.shape) == ROWS.shape]
+
+    gc.collect()
+    before = len(on_device())
+    deeptutorial.use(backend)
+    rows, index = pytensor.shared(ROWS.astype("float32")), pt.lscalar()
+    look = [pytensor.function([index], rows[index] * factor) for factor in (1, 2)]
+    assert len(on_device()) == before
+    np.testing.assert_allclose([f(3) for f in look], [ROWS[3], 2 * ROWS[3]], rtol=1e-6)
+    assert len(on_device()) == before + 1

@@ -162,6 +162,17 @@ def test_nobody_comes(monkeypatch):
         joining.join("nonsense", 2, 1)
 
 
+def test_open_mpi_that_jax_does_not_understand(monkeypatch):
+    """Its processes would each train alone."""
+    pytest.importorskip("jax")
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    with pytest.raises(JoinError, match=r"^Open MPI has started 2 processes.*--coordinator"):
+        joining.join_cluster()
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
+    assert joining.join_cluster() is None
+
+
 def test_strangers_and_doubles_do_not_get_in():
     pytest.importorskip("jax")
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:

@@ -4,6 +4,7 @@ python -m tests.compile.trained_on_devices DEVICE FILE.npz [COORDINATOR N_PROCES
 """
 
 import sys
+import tempfile
 
 import numpy as np
 import pytensor
@@ -11,6 +12,8 @@ import pytensor.tensor as pt
 
 import deeptutorial
 from deeptutorial import RandomStreams, SdA, dA
+from deeptutorial.archives import read_npy_place
+from deeptutorial.mapped_files import map_array
 
 BATCH_SIZE = 12
 N_MINIBATCHES = 20
@@ -31,8 +34,18 @@ def shared_part(n):
     return rows, pt.cast(labels, "int32")
 
 
-def train_dA(corruption="masking"):
+def in_a_file(rows):
+    """Return rows as a map of a file without a name, which is there as long as they are."""
+    with tempfile.TemporaryFile() as file:
+        np.save(file, rows)
+        file.seek(0)
+        return map_array(file, *read_npy_place(file))
+
+
+def train_dA(corruption="masking", is_in_file=False):
     set_x, _ = shared_part(N_MINIBATCHES * BATCH_SIZE + 5)
+    if is_in_file:
+        set_x.set_value(in_a_file(set_x.get_value()), borrow=True)
     index, x = pt.lscalar("index"), pt.matrix("x")
     rng = np.random.RandomState(123)
     da = dA(
@@ -49,7 +62,7 @@ def train_dA(corruption="masking"):
         "W": da.W.get_value(),
         "b": da.b.get_value(),
         "rows as they were": set_x.get_value(),
-        "a device's share": share_of_a_device(set_x),
+        **({} if is_in_file else {"a device's share": share_of_a_device(set_x)}),
     }
 
 
@@ -84,7 +97,11 @@ def train_SdA():
 
 
 def train_all():
-    found = {"dA": train_dA("gaussian"), "SdA": train_SdA()}
+    found = {
+        "dA": train_dA("gaussian"),
+        "dA on a file": train_dA("gaussian", is_in_file=True),
+        "SdA": train_SdA(),
+    }
     return {
         f"{model}: {name}": value
         for model, values in found.items()

@@ -93,6 +93,7 @@ def join_cluster() -> Group | None:
         _initialize(jax)
     except ValueError as error:
         if "coordinator_address" in str(error):  # nothing tells where the others are
+            _refuse_newer_open_mpi()
             return None
         raise JoinError(f"JAX's runtime does not start: {error}") from error
     size, number = jax.process_count(), jax.process_index()
@@ -100,6 +101,17 @@ def join_cluster() -> Group | None:
         _group = _started(size, number, _connections_in_cluster(size, number))
         _connect_devices(jax)
     return _group
+
+
+def _refuse_newer_open_mpi() -> None:
+    """Complain of several processes that would each train alone: JAX knows Open MPI up to 4."""
+    size = os.environ.get("OMPI_COMM_WORLD_SIZE", "1")
+    if size != "1":
+        raise JoinError(
+            f"Open MPI has started {size} processes, and does not tell JAX where they meet: give "
+            "--coordinator HOST:PORT --processes $OMPI_COMM_WORLD_SIZE --process "
+            "$OMPI_COMM_WORLD_RANK, in mpirun ... sh -c '...'"
+        )
 
 
 def _initialize(jax, **given):

@@ -33,9 +33,10 @@ def _minibatch_slice(op: MinibatchSlice, node, **_):
     n_dimensions = node.inputs[0].ndim
 
     def rows(x, index):
-        # Where devices share minibatches (`spread`), the rows come as an array of minibatches.
+        # Where devices share minibatches (`spread`), the rows come as an array of minibatches; of a
+        # file they come as an array of the one that the index says (`windows`).
         if x.ndim > n_dimensions:
-            return lax.dynamic_index_in_dim(x, index, keepdims=False)
+            return x[0] if len(x) == 1 else lax.dynamic_index_in_dim(x, index, keepdims=False)
         # An index that is known beforehand is that of a minibatch at the end of the set, which may
         # have fewer rows; JAX's dynamic slice would quietly take others to make up for them.
         if isinstance(index, int):

@@ -8,57 +8,28 @@ so that they are the same numbers however they are divided.
 
 For that, a training set lies on the devices as an array of shape (minibatches, B, values of an
 example), divided along the second axis, so that each device, and each process, has its own part of
-each minibatch and nothing else.
+each minibatch and nothing else. One that lies in a file comes in windows of this shape.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.tensor.elemwise import Elemwise
 
 from deeptutorial.compile.backends.devices import BackendError
-from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
+from deeptutorial.compile.backends.jax.on_host import OnHost, whole_on_one_device
+from deeptutorial.compile.backends.jax.windows import Minibatches, uses_of_rows
 
-__all__ = ["OnHost", "Spread", "SpreadFunction", "UnevenMinibatchError"]
+__all__ = ["Spread", "SpreadFunction", "UnevenMinibatchError"]
 
 
 class UnevenMinibatchError(BackendError):
     """A minibatch cannot be divided evenly among the devices."""
-
-
-class OnHost:
-    """What stands for an array that is on the host, and on devices in the ways that it was needed.
-
-    Attributes
-    ----------
-    array : ndarray
-        Not to be written to: the devices would not notice.
-    """
-
-    def __init__(self, array: np.ndarray):
-        self.array = array.view()
-        self.array.flags.writeable = False
-        self._placed: dict[Any, jax.Array] = {}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    def placed(self, how: Any, place: Callable[[np.ndarray], jax.Array]) -> jax.Array:
-        """Return the array as a function places it, which is done once for each `how`."""
-        if how not in self._placed:
-            self._placed[how] = place(self.array)
-        return self._placed[how]
-
-    def __reduce__(self):  # copied and pickled as the array itself
-        return np.array, (self.array,)
 
 
 class Spread:
@@ -106,8 +77,13 @@ class Spread:
     def on_one_device(self, value: Any) -> Any:
         """Return a value as this process alone can use it, on its first device."""
         if isinstance(value, OnHost):
-            return value.placed("one device", lambda array: jnp.array(array, copy=True))
+            return whole_on_one_device(value)
         return jax.tree.map(self._array_on_one, value)
+
+    def window(self, minibatches: Minibatches, divided: bool) -> jax.Array:
+        """Place a window so that each device has its part of each minibatch, or else all of it."""
+        sharding = self._by_rows if divided else self.on_each
+        return jax.make_array_from_callback(minibatches.shape, sharding, minibatches.read)
 
     def _array_on_each(self, array: Any) -> Any:
         if isinstance(array, jax.Array) and array.sharding.is_equivalent_to(
@@ -155,7 +131,7 @@ class SpreadFunction:
             place: length
             for place, variable in enumerate(fgraph.inputs)
             if isinstance(variable, SharedVariable) and place not in changed
-            for length in _only(_lengths_taken(fgraph, variable))
+            if (length := _length_taken(fgraph, variable)) is not None
         }
         for length in self._lengths.values():
             spread.check(length)
@@ -172,25 +148,17 @@ class SpreadFunction:
             return self._spread.divided(value, self._lengths[place])
         return self._spread.on_each_device(value)
 
+    def window(self, place: int, minibatches: Minibatches, whole: bool) -> jax.Array:
+        """Place what calls take of an input, where the function has it."""
+        if not self._lengths or not whole:
+            return jax.device_put(minibatches.read())
+        return self._spread.window(minibatches, place in self._lengths)
 
-def _only(lengths: list[int | None]) -> list[int]:
-    """Return the one length that there is; nothing if there is another use."""
-    different = set(lengths)
-    return [length for length in different if length] if len(different) == 1 else []
 
-
-def _lengths_taken(fgraph: FunctionGraph, rows: Variable) -> list[int | None]:
-    """Return the lengths of the minibatches that are taken from rows; None for any other use.
-
-    An elementwise function of the rows counts as the rows themselves.
-    """
-    lengths: list[int | None] = []
-    for node, place in fgraph.clients[rows]:
-        op = node.op
-        if isinstance(op, MinibatchSlice) and place == 0 and op.is_numbered():
-            lengths.append(op.length)
-        elif isinstance(op, Elemwise) and len(node.inputs) == 1:
-            lengths += _lengths_taken(fgraph, node.outputs[0])
-        else:
-            lengths.append(None)
-    return lengths
+def _length_taken(fgraph: FunctionGraph, rows: Variable) -> int | None:
+    """Return how long the minibatches are that are taken of rows; None if there is another use."""
+    lengths = {
+        use[0].length if use is not None and use[0].is_numbered() else None
+        for use in uses_of_rows(fgraph, rows)
+    }
+    return lengths.pop() if len(lengths) == 1 else None

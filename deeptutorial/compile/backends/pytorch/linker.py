@@ -12,7 +12,7 @@ from pytensor.link.pytorch.linker import PytorchLinker
 from pytensor.link.utils import fgraph_to_python
 
 from deeptutorial.compile.backends.pytorch import dispatch  # noqa: F401  it registers the Ops with PyTensor
-from deeptutorial.compile.host_values import show_on_host
+from deeptutorial.compile.host_values import only_constants, show_on_host
 from deeptutorial.compile.one_instruction import places, put
 
 __all__ = ["DevicePyTorchLinker"]
@@ -51,8 +51,7 @@ class DevicePyTorchLinker(PytorchLinker):
                 pytorch_funcify,
                 type_conversion_fn=lambda constant, **_: to_device(constant),
                 fgraph_name="function",
-                input_storage=input_storage,
-                storage_map=storage_map,
+                storage_map=only_constants(storage_map),
             )
 
         @torch.inference_mode()
