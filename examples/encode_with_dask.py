@@ -83,7 +83,10 @@ def main():
     parser.add_argument("--scheduler", help="of a cluster that is there, tcp://machine:8786")
     options = parser.parse_args()
 
-    codes = codes_of(rows_of(options.rows), options.model)
+    try:
+        codes = codes_of(rows_of(options.rows), options.model)
+    except FileNotFoundError as error:
+        parser.error(f"{error.filename}: no such file")
     # Without an address, a client starts a cluster of this kind on this machine.
     here = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with Client(options.scheduler) if options.scheduler else Client(**here):
