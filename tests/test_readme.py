@@ -209,7 +209,8 @@ def check_module(name, *options, monkeypatch):
         return
     if importlib.util.find_spec(name) is None:
         raise LookupError(f"there is no module {name}")
-    monkeypatch.delitem(sys.modules, name, raising=False)  # another test may have imported it
+    for imported in (name, f"{name}.__main__"):  # by another test
+        monkeypatch.delitem(sys.modules, imported, raising=False)
     with only_parsed(name, *options, monkeypatch=monkeypatch):
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 

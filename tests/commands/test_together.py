@@ -48,7 +48,7 @@ ENDS, STAYS = "raise SystemExit(2)", "import time; time.sleep(600)"
 
 
 @pytest.mark.parametrize(
-    ("first", "other", "status"), [(STAYS, ENDS, 1), (ENDS, STAYS, 2), (ENDS, ENDS, 2)]
+    ("first", "other", "status"), [(STAYS, ENDS, 128 + 9), (ENDS, STAYS, 2), (ENDS, ENDS, 2)]
 )
 def test_no_process_is_waited_for_that_hears_of_nothing(first, other, status, monkeypatch):
     """One that was stopped, say, whichever it is."""
