@@ -168,7 +168,7 @@ def test_a_forged_film_is_refused(name, value, tmp_path):
     else:
         header["kept"]["0 first.film"][name] = value
     write_archive(path, header, arrays)
-    with pytest.raises(RunFolderError, match="does not fit this run|is not known") as caught:
+    with pytest.raises(RunFolderError, match=r"does not fit this run|is not known") as caught:
         Script().run(tmp_path, resume=True)
     assert str(caught.value).isprintable()
 
