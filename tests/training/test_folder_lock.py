@@ -33,9 +33,9 @@ from deeptutorial.training.folder_lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 child = os.fork()
 if child == 0:
+    print(os.getpid(), flush=True)  # now it has left the lock to its parent
     time.sleep(60)
     os._exit(0)
-print(child, flush=True)
 time.sleep(60)
 """
 
