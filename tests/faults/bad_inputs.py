@@ -153,8 +153,8 @@ def assert_in_range(value):
 
 
 def dataset_arrays(dataset) -> list:
-    if isinstance(dataset, Examples):
-        dataset = scaled(divided(dataset), "none")
+    parts = divided(dataset) if isinstance(dataset, Examples) else dataset
+    dataset = scaled(parts, "none")  # as `load_data` does
     for images, labels in (dataset.train, dataset.valid, dataset.test):
         assert len(images) == len(labels) > 0
         assert images.ndim == 2
