@@ -118,7 +118,7 @@ def test_one_is_killed_and_one_process_goes_on(victim, small_set, tmp_path):
             break
     os.kill(numbered(both, victim), signal.SIGKILL)
     _, errors = both.communicate(timeout=30)
-    assert both.returncode == 1
+    assert both.returncode == (1 if victim else 128 + 9)  # that of process 0
     told = [line for line in errors.splitlines() if "On JAX" not in line]
     assert len(told) == 1
     assert f"error: process {victim} has died; go on with --resume, from the last check" in told[0]
