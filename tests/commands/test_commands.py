@@ -18,6 +18,7 @@ from deeptutorial.archives import read_archive, write_archive
 from deeptutorial.commands import main
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
+from tests.commands.by_numpy import codes, reconstructed, sigmoid
 
 ROOT = Path(__file__).parents[2]
 NAMES = (
@@ -83,20 +84,6 @@ def pictures(tmp_path):
     for name, picture in zip(("a.png", "b.bmp", "c.png", "d.png", "z/a.png"), pixels, strict=True):
         Image.fromarray(picture).save(tmp_path / "pictures" / name)
     return pixels
-
-
-def sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
-def codes(da, X):
-    W, b, _ = (param.get_value().astype("float64") for param in da.params)
-    return sigmoid(X @ W + b)
-
-
-def reconstructed(da, X):
-    W, _, b_prime = (param.get_value().astype("float64") for param in da.params)
-    return sigmoid(codes(da, X) @ W.T + b_prime)
 
 
 def rows(pixels):

@@ -17,6 +17,7 @@ from deeptutorial import SdA, dA
 from deeptutorial.commands import main
 from deeptutorial.datasets.description import Description
 from deeptutorial.datasets.scaling import Scaling
+from tests.commands.by_numpy import codes, reconstructed
 
 HEIGHT, WIDTH = 6, 5
 
@@ -34,20 +35,6 @@ def save_da(scaling=None):
     da.image_shape, da.data = (HEIGHT, WIDTH), Description(scaling=scaling)
     da.save("da.npz")
     return da
-
-
-def sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
-def codes(da, X):
-    W, b, _ = (param.get_value().astype("float64") for param in da.params)
-    return sigmoid(X @ W + b)
-
-
-def reconstructed(da, X):
-    W, _, b_prime = (param.get_value().astype("float64") for param in da.params)
-    return sigmoid(codes(da, X) @ W.T + b_prime)
 
 
 def run(*arguments, status=0):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from importlib import resources
 
 import numpy as np
@@ -77,18 +76,6 @@ def probabilities(sda, x):
         x = sigmoid(x @ p[f"layer_{i}_W"] + p[f"layer_{i}_b"])
     exp = np.exp(x @ p["output_W"] + p["output_b"])
     return exp / exp.sum()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 import signal
 
 import numpy as np
@@ -100,31 +99,24 @@ def test_the_page_holds_the_file(page, structure):
     assert films[1]["minibatches"] == [0, 2, 4, 7, 9, 11]
 
 
-def test_a_browser_shows_it_move_or_not(page):
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        seen = {}
-        for motion in ("no-preference", "reduce"):
-            tab = browser.new_context(
-                reduced_motion=motion, viewport={"width": 360, "height": 700}
-            ).new_page()
-            tab.goto(page.as_uri())
-            film = tab.locator("img.film")
-            film.scroll_into_view_if_needed()
-            shots = {film.screenshot()}
-            for _ in range(4):
-                tab.wait_for_timeout(700)
-                shots.add(film.screenshot())
-            seen[motion] = len(shots)
-            assert tab.evaluate("document.documentElement.scrollWidth") <= 360
-            tab.locator("summary").focus()  # no script: a film is put away by the keyboard
-            tab.keyboard.press("Enter")
-            assert not film.is_visible()
-        browser.close()
+def test_a_browser_shows_it_move_or_not(page, browser):
+    seen = {}
+    for motion in ("no-preference", "reduce"):
+        tab = browser.new_context(
+            reduced_motion=motion, viewport={"width": 360, "height": 700}
+        ).new_page()
+        tab.goto(page.as_uri())
+        film = tab.locator("img.film")
+        film.scroll_into_view_if_needed()
+        shots = {film.screenshot()}
+        for _ in range(4):
+            tab.wait_for_timeout(700)
+            shots.add(film.screenshot())
+        seen[motion] = len(shots)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        tab.locator("summary").focus()  # no script: a film is put away by the keyboard
+        tab.keyboard.press("Enter")
+        assert not film.is_visible()
     assert seen["no-preference"] > 1
     assert seen["reduce"] == 1
 
