@@ -14,7 +14,6 @@ as soon as it is there, and is not worked out again.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ import pytensor
 from deeptutorial import SdA, load_data
 from deeptutorial.datasets import count_minibatches
 from deeptutorial.training import EarlyStopping, mean_cost, minibatches
+from studies.records import append_record, read_records
 
 RESULTS = Path(__file__).parent / "results"
 CORRUPTION_LEVELS = (None, 0.0, 0.1, 0.25, 0.4)
@@ -122,8 +122,7 @@ def run(settings: argparse.Namespace):
                     "finetuning_minutes": round((time.perf_counter() - start) / 60, 2),
                     "settings": described,
                 }
-                with open(settings.results, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(result) + "\n")
+                append_record(settings.results, result)
                 print(
                     f"{name_of(level)}, {n_labels} labels, seed {seed}: "
                     f"validation {result['validation_error']:.2f} %, "
@@ -134,11 +133,9 @@ def run(settings: argparse.Namespace):
 
 def read(path: Path, settings: dict | None = None) -> Iterator[dict]:
     """Read results, only those of the given settings where there are any."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            result = json.loads(line)
-            if settings is None or result["settings"] == settings:
-                yield result
+    for result in read_records(path):
+        if settings is None or result["settings"] == settings:
+            yield result
 
 
 def name_of(level: float | None) -> str:

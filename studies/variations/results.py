@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deeptutorial.files import replacing
+from studies.records import append_record as add
+from studies.records import read_records
 
 __all__ = ["RESULTS", "add", "largest", "read"]
 
@@ -21,18 +22,7 @@ def read(path: Path, made: Mapping[str, Any] | None = None) -> list[dict]:
     made : mapping, optional
         What the sets were made of: ``digits``, ``sizes`` and ``seed``.
     """
-    if not path.exists():
-        return []
-    results = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [result for result in results if made is None or result["made"] == made]
-
-
-def add(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result behind the others, so that the file is whole at any time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    with replacing(path) as temporary:
-        temporary.write_text(before + json.dumps(result) + "\n", encoding="utf-8")
+    return [result for result in read_records(path) if made is None or result["made"] == made]
 
 
 def largest(results: list[dict]) -> list[dict]:

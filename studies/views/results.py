@@ -1,6 +1,5 @@
 """What the views have come to, part by part, in a file that is whole at any time."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deeptutorial.files import replacing, save_png
+from deeptutorial.files import save_png
+from studies.records import append_record, read_records
 
 
 class Results:
@@ -28,8 +28,7 @@ class Results:
         self.folder = folder
         self._settings = dict(settings)
         self._path = folder / "views.jsonl"
-        lines = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-        self._records = [json.loads(line) for line in lines.splitlines()]
+        self._records = read_records(self._path)
 
     def find(self, view: str, part: str) -> dict | None:
         """Return what a part has come to, with its ``figures``.
@@ -59,17 +58,14 @@ class Results:
         files = {name: f"views_{view}_{part}_{name}.png".replace(" ", "_") for name in pictures}
         for name, file in files.items():
             save_png(Image.fromarray(pictures[name]), self.folder / file)
-        self._records.append(
-            {
-                "view": view,
-                "part": part,
-                "minutes": round((time.perf_counter() - clock) / 60, 2),
-                "processor_minutes": round((time.process_time() - processor) / 60, 2),
-                "figures": figures,
-                "pictures": files,
-                "settings": self._settings,
-            }
-        )
-        with replacing(self._path) as temporary:
-            lines = [json.dumps(record) + "\n" for record in self._records]
-            temporary.write_text("".join(lines), encoding="utf-8")
+        record = {
+            "view": view,
+            "part": part,
+            "minutes": round((time.perf_counter() - clock) / 60, 2),
+            "processor_minutes": round((time.process_time() - processor) / 60, 2),
+            "figures": figures,
+            "pictures": files,
+            "settings": self._settings,
+        }
+        append_record(self._path, record)
+        self._records.append(record)
