@@ -1,7 +1,12 @@
 """Functions for different engines that have shared variables in common."""
 
 import gc
+import json
+import os
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytensor
@@ -36,8 +41,8 @@ def train_on(*backends):
     da = dA(np.random.RandomState(1), input=x, n_visible=12, n_hidden=5)
     cost, updates = da.get_cost_updates(0.0, 0.1)
     steps = []
-    for backend in backends:
-        deeptutorial.use(backend)
+    for backend, *device in map(str.split, backends):
+        deeptutorial.use(backend, *device)
         steps.append(
             pytensor.function(
                 [index], cost, updates=updates, givens={x: rows[index * 10 : (index + 1) * 10]}
@@ -53,6 +58,22 @@ def test_numba_by_turns_with_another(backend):
     mixed_costs, mixed_W = train_on("numba", backend)
     np.testing.assert_allclose(mixed_costs, costs, rtol=1e-5)
     np.testing.assert_allclose(mixed_W, W, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(not find_spec("jax"), reason="jax")
+def test_numba_by_turns_with_several_devices():
+    """Their arrays have no memory of their own to show, as those of a GPU have not."""
+    code = "from tests.compile.test_mixed_engines import train_on as train\n"
+    code += "print(train('numba', 'jax all')[0])"
+    costs = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    np.testing.assert_allclose(json.loads(costs), train_on("numba")[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("backend", DEVICES)

@@ -124,6 +124,10 @@ def _create_jitable_thunk(
                 careful_call()
             except _BroughtToHostError:
                 careful_call()
+            except BufferError:  # Numba looks at what lies on a GPU as if it were on the host
+                if not bring_to_host(fgraph.inputs):
+                    raise
+                careful_call()
         except Exception:
             raise_with_op(fgraph, nodes[0] if nodes else None, thunk)
 

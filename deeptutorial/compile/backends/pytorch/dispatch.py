@@ -7,10 +7,12 @@ from functools import reduce
 import numpy as np
 import torch
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
-from pytensor.scalar.basic import Add, Mul
+from pytensor.scalar.basic import EQ, Add, Mod, Mul, Pow, RoundHalfToEven, Switch
 from pytensor.tensor.basic import ScalarFromTensor
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.type import float_dtypes
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError
@@ -94,6 +96,25 @@ _NUMBERS: dict[type, Callable] = {
 }
 
 
+_pytensors_elemwise = pytorch_funcify.dispatch(Elemwise)
+
+
+@pytorch_funcify.register(Elemwise)
+def _elementwise(op: Elemwise, node, **kwargs):
+    """Make floats of integers in the precision of the result; PyTorch would make float32."""
+    function = _pytensors_elemwise(op, node=node, **kwargs)
+    if node.outputs[0].dtype not in float_dtypes or any(
+        v.dtype in float_dtypes for v in node.inputs
+    ):
+        return function
+    dtype = getattr(torch, node.outputs[0].dtype)
+
+    def precise(*integers):
+        return function(*(torch.as_tensor(x).to(dtype) for x in integers))
+
+    return precise
+
+
 @pytorch_funcify.register(Add)
 @pytorch_funcify.register(Mul)
 def _sum_or_product(op: Add | Mul, **_):
@@ -104,6 +125,41 @@ def _sum_or_product(op: Add | Mul, **_):
         return reduce(combine, terms)
 
     return combined
+
+
+@pytorch_funcify.register(EQ)
+def _equal(op: EQ, **_):
+    """Compare entry by entry; PyTensor asks for ``torch.equal``, which compares whole arrays."""
+
+    def equal(x, y):
+        return torch.eq(torch.as_tensor(x), torch.as_tensor(y))
+
+    return equal
+
+
+@pytorch_funcify.register(Switch)
+def _switch(op: Switch, **_):
+    """Take any numbers for a condition; PyTorch's own takes truth values only."""
+
+    def switch(condition, x, y):
+        return torch.where(torch.as_tensor(condition) != 0, x, y)
+
+    return switch
+
+
+_NAMED_OTHERWISE = {
+    Mod: torch.remainder,
+    Pow: torch.pow,
+    RoundHalfToEven: torch.round,
+}
+"""What PyTorch calls by another name than NumPy, by which PyTensor looks for it."""
+
+
+@pytorch_funcify.register(Mod)
+@pytorch_funcify.register(Pow)
+@pytorch_funcify.register(RoundHalfToEven)
+def _named_otherwise(op: Mod | Pow | RoundHalfToEven, **_):
+    return _NAMED_OTHERWISE[type(op)]
 
 
 @pytorch_funcify.register(Argmax)
