@@ -377,6 +377,32 @@ def test_too_little_memory_on_the_device(backend, monkeypatch):
 
 
 @pytest.mark.skipif(bool(why_not("jax")), reason="JAX is not installed")
+def test_products_are_of_float32_unless_jax_is_told_otherwise(monkeypatch):
+    """On a GPU JAX rounds their factors to ten bits; there `test_finetuning` would see it too."""
+    import jax
+
+    from deeptutorial.compile.backends.jax import linker
+
+    asked = []
+
+    def funcify(fgraph, **_):
+        def function(x):
+            asked.append(jax.config.jax_default_matmul_precision)
+            return (x @ x,)
+
+        return function
+
+    monkeypatch.setattr(linker, "jax_funcify", funcify)
+    x = pt.fmatrix("x")
+    given = np.array([[1 / 3]], "float32")
+    with using("jax"):
+        assert pytensor.function([x], x @ x)(given) == given @ given
+        with jax.default_matmul_precision("tensorfloat32"):
+            pytensor.function([x], x @ x)(given)
+    assert asked == ["float32", "tensorfloat32"]
+
+
+@pytest.mark.skipif(bool(why_not("jax")), reason="JAX is not installed")
 def test_no_gpu():
     import jax
 

@@ -17,17 +17,18 @@ class Counter:
     """What PyTensor's Function does around a function of (step) that counts on and returns."""
 
     def __init__(self, count, factor):
-        self.rounds = []
+        self.rounds, self.waits = [], []
         self.storages = [[np.float64(count)], [np.float64(factor)]]
         self.collector = CallCollector(
-            run=self.run,
+            start=self.start,
+            wait=self.wait,
             to_device=lambda value: value,
             storages=self.storages,
             changed=[0],
             n_outputs=1,
         )
 
-    def run(self, values, arguments):
+    def start(self, values, arguments):
         self.rounds.append(len(arguments))
         count, factor = values
         results = []
@@ -35,6 +36,10 @@ class Counter:
             results.append(factor * count)
             count = count + step
         return [count], [np.array(results)]
+
+    def wait(self, new_values, results):
+        self.waits.append(len(results[0]))
+        return results
 
     def __call__(self, step):
         (result,), upcoming = self.collector.call((step,))
@@ -62,7 +67,83 @@ def test_not_too_many_at_once(monkeypatch):
     count_on = Counter(0, 1)
     results = [count_on(1) for _ in range(10)]
     np.testing.assert_array_equal(np.asarray(results, dtype="float64"), np.arange(10))
-    assert count_on.rounds == [4, 4, 2]
+    assert count_on.rounds == count_on.waits == [4, 4, 2]
+
+
+def test_calls_are_noted_while_those_before_run(monkeypatch):
+    monkeypatch.setattr(collected_calls, "MOST_CALLS", 4)
+    count_on = Counter(0, 1)
+    states, results = [], []
+    for _ in range(10):
+        results.append(count_on(1))
+        states.append((len(count_on.rounds), len(count_on.waits)))
+    assert states == [(0, 0)] * 4 + [(1, 0)] * 4 + [(2, 1)] * 2
+    assert float(results[5]) == 5
+    assert count_on.waits == [4, 4]
+    assert count_on.count == 10
+
+
+def test_what_could_not_run_leaves_nothing_of_the_calls_behind_it(monkeypatch):
+    monkeypatch.setattr(collected_calls, "MOST_CALLS", 4)
+    count_on = Counter(7, 1)
+
+    def fail(new_values, results):
+        raise MemoryError("too little")
+
+    count_on.collector.wait = fail
+    results = [count_on(1) for _ in range(8)]
+    with pytest.raises(MemoryError, match="too little"):
+        count_on(1)
+    assert count_on.count == 7
+    for result in results:
+        with pytest.raises(RuntimeError, match="could not be made"):
+            float(result)
+    count_on.collector.wait = count_on.wait
+    assert [float(count_on(1)) for _ in range(9)] == list(range(7, 16))
+
+
+@pytest.mark.parametrize("look", ["at the first", "at the last", "at the variable"])
+def test_whoever_looks_first_is_told_what_went_wrong(look, monkeypatch):
+    monkeypatch.setattr(collected_calls, "MOST_CALLS", 4)
+    count_on = Counter(7, 1)
+    waits = []
+
+    def fail_first(new_values, results):
+        waits.append(len(results[0]))
+        if len(waits) == 1:
+            raise MemoryError("too little")
+        return results
+
+    count_on.collector.wait = fail_first
+    results = [count_on(1) for _ in range(6)]
+    with pytest.raises(MemoryError, match="too little"):
+        {
+            "at the first": lambda: float(results[0]),
+            "at the last": lambda: float(results[5]),
+            "at the variable": lambda: count_on.count,
+        }[look]()
+    with pytest.raises((RuntimeError, MemoryError)):
+        float(results[5])
+    assert count_on.count == 7
+    assert waits == [4]
+
+
+def test_ctrl_c_while_the_device_is_waited_for(monkeypatch):
+    """Further calls start from what it makes, and are not added to those it is at work on."""
+    count_on = Counter(0, 1)
+
+    def interrupt(new_values, results):
+        raise KeyboardInterrupt
+
+    count_on.collector.wait = interrupt
+    results = [count_on(step) for step in (1, 2)]
+    with pytest.raises(KeyboardInterrupt):
+        float(results[0])
+    count_on.collector.wait = count_on.wait
+    results.append(count_on(3))
+    np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 1, 3])
+    assert count_on.rounds == [2, 1]
+    assert count_on.count == 6
 
 
 def test_the_value_of_a_variable_is_asked_for():
@@ -122,7 +203,7 @@ def test_an_error_is_raised_where_the_calls_run():
         raise MemoryError("too little")
 
     count_on = Counter(7, 1)
-    count_on.collector.run = fail
+    count_on.collector.start = fail
     result = count_on(1)
     with pytest.raises(MemoryError, match="too little"):
         float(result)
@@ -130,7 +211,7 @@ def test_an_error_is_raised_where_the_calls_run():
     assert count_on.count == 7
     with pytest.raises(RuntimeError, match="could not be made"):
         float(result)
-    count_on.collector.run = count_on.run
+    count_on.collector.start = count_on.start
     assert (float(count_on(1)), count_on.count) == (7, 8)
 
 
@@ -139,15 +220,15 @@ def test_ctrl_c_while_calls_run(when):
     """They are run again, when somebody looks again."""
     interrupted = []
 
-    def run(values, arguments):
-        outcome = None if when == "before" else count_on.run(values, arguments)
+    def start(values, arguments):
+        outcome = None if when == "before" else count_on.start(values, arguments)
         if not interrupted:
             interrupted.append(when)
             raise KeyboardInterrupt
-        return outcome or count_on.run(values, arguments)
+        return outcome or count_on.start(values, arguments)
 
     count_on = Counter(0, 1)
-    count_on.collector.run = run
+    count_on.collector.start = start
     results = [count_on(step) for step in (1, 2)]
     with pytest.raises(KeyboardInterrupt):
         float(results[0])
@@ -166,8 +247,8 @@ def test_ctrl_c_behind_a_call():
 def test_a_handler_that_looks_while_calls_run():
     seen = []
 
-    def run(values, arguments):
-        outcome = count_on.run(values, arguments)
+    def start(values, arguments):
+        outcome = count_on.start(values, arguments)
         if not seen:
             seen.append(None)
             seen[0] = count_on.count
@@ -175,7 +256,7 @@ def test_a_handler_that_looks_while_calls_run():
         return outcome
 
     count_on = Counter(0, 1)
-    count_on.collector.run = run
+    count_on.collector.start = start
     results = [count_on(step) for step in (1, 2)]
     np.testing.assert_array_equal(np.asarray(results, dtype="float64"), [0, 1])
     assert (seen, count_on.count) == ([3], 50)
@@ -201,13 +282,13 @@ def test_a_handler_that_looks_while_a_call_is_noted(monkeypatch):
 def test_other_threads_wait_for_calls_that_run():
     begun, go_on = threading.Event(), threading.Event()
 
-    def run(values, arguments):
+    def start(values, arguments):
         begun.set()
         assert go_on.wait(timeout=60)
-        return count_on.run(values, arguments)
+        return count_on.start(values, arguments)
 
     count_on, other = Counter(0, 1), Counter(100, 1)
-    count_on.collector.run = run
+    count_on.collector.start = start
     result = count_on(5)
     seen = {}
 
@@ -234,11 +315,11 @@ def test_results_outlive_the_values_of_variables():
     class Value(float):
         pass
 
-    def run(values, arguments):
+    def start(values, arguments):
         return [Value(values[0] + 1)], [np.zeros(len(arguments))]
 
     count_on = Counter(0, 1)
-    count_on.collector.run = run
+    count_on.collector.start = start
     result = count_on(1)
     value = weakref.ref(count_on.count)
     count_on.storages[0][0] = np.float64(0)

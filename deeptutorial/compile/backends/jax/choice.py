@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from platformdirs import user_cache_path
 from pytensor.compile.mode import Mode, predefined_modes
 
 from deeptutorial.compile.backends.devices import BackendError, numbered, require_package
@@ -26,6 +27,10 @@ def choose(device: str) -> tuple[Mode, str]:
         chosen = _one_device(device)
         devices = [chosen]
     jax.config.update("jax_default_device", chosen)
+    if chosen.platform == "gpu" and jax.config.jax_compilation_cache_dir is None:
+        # XLA tries out how a product is made fastest, which can take it half a minute.
+        folder = user_cache_path("deeptutorial") / "jax"
+        jax.config.update("jax_compilation_cache_dir", str(folder))
     # XLA fuses loops itself.
     rewrites = (
         predefined_modes["JAX"]

@@ -15,6 +15,8 @@ to be done.
 
 import threading
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -48,11 +50,14 @@ class CallCollector:
 
     Parameters
     ----------
-    run : callable
-        ``run(values, arguments) -> (new_values, results)`` runs the calls. `values` are those of
-        the shared variables before the first of them, `arguments` one tuple of scalars a call;
-        `new_values` are those of the variables that change, and `results` has a sequence with the
-        results of all calls for each output.
+    start : callable
+        ``start(values, arguments) -> (new_values, results)`` lets the device begin with the calls.
+        `values` are those of the shared variables before the first of them, `arguments` one tuple
+        of scalars a call; `new_values` are those of the variables that change, and `results` has
+        those of all calls for each output. All of these may still be computed.
+    wait : callable
+        ``wait(new_values, results) -> results`` waits, and raises what went wrong. What it returns
+        has a sequence for each output, a result for each call.
     to_device : callable
         Makes of a shared variable's value one that can be given to `run`.
     storages : sequence of [value]
@@ -65,13 +70,15 @@ class CallCollector:
 
     def __init__(
         self,
-        run: Callable[[list, Sequence[tuple]], tuple[Sequence, Sequence]],
+        start: Callable[[list, Sequence[tuple]], tuple[Sequence, Sequence]],
+        wait: Callable[[Sequence, Sequence], Sequence],
         to_device: Callable[[Any], Any],
         storages: Sequence[list],
         changed: Sequence[int],
         n_outputs: int,
     ):
-        self.run = run
+        self.start = start
+        self.wait = wait
         self.to_device = to_device
         self.storages = storages
         self.changed = changed
@@ -86,49 +93,64 @@ class CallCollector:
                 if calls is None or not calls.go_on(self):
                     finish_calls()
                     calls = _unfinished = _Calls(self)
+                elif calls.running is not None or len(calls.arguments) >= MOST_CALLS:
+                    calls = _unfinished = calls.followed(self)
                 upcoming, number = calls.upcoming, calls.note(arguments)
                 if number is not None:
                     return [Result(calls, i, number) for i in range(self.n_outputs)], upcoming
 
 
 class _Calls:
-    """Calls of one function, from the first to the one before something else happens."""
+    """Calls of one function, from the first to the one before something else happens.
 
+    While the next are noted the device may be at work on these, see `followed`. Only when it has
+    run them is it known whether it could; the next start from their new values, and if these count
+    as not made, so do the next.
+    """
+
+    running: tuple[int, Sequence, Sequence] | None = None  # their number, new values and results
     n_run: int | None = None  # how many there were when they ran
     results: Sequence = ()
     error: Exception | None = None  # why there are no results
+    kept: Sequence = ()  # the values that changed variables have where there is an error
 
-    def __init__(self, collector: CallCollector):
-        self.collector: CallCollector | None = collector
+    def __init__(self, collector: CallCollector, before: "_Calls | None" = None):
         storages = collector.storages
         for storage in storages:
-            storage[0] = collector.to_device(settled(storage[0]))
-        self.values = [storage[0] for storage in storages]
+            if not (isinstance(storage[0], _Upcoming) and storage[0].calls is before):
+                storage[0] = collector.to_device(settled(storage[0]))
+        # What the variables hold as long as nobody else sets them.
+        self.expected = [storage[0] for storage in storages]
+        values = [v.coming if isinstance(v, _Upcoming) else v for v in self.expected]
         self.arguments: list[tuple] = []
         self.upcoming = [_Upcoming(self) for _ in collector.changed]
-        # What the variables hold as long as nobody else sets them.
-        self.expected = list(self.values)
         for place, upcoming in zip(collector.changed, self.upcoming, strict=True):
             self.expected[place] = upcoming
+        self.parts: tuple | None = collector, values, self.upcoming, before
         put(storages, self.expected)
 
     def go_on(self, collector: CallCollector) -> bool:
-        """Tell whether the next call can simply be added."""
+        """Tell whether the next call finds what these leave."""
+        parts = self.parts
         return (
-            collector is self.collector
+            parts is not None
+            and collector is parts[0]
             and self.n_run is None
-            and len(self.arguments) < MOST_CALLS
-            and all(
-                storage[0] is value
-                for storage, value in zip(collector.storages, self.expected, strict=True)
-            )
+            and all(map(is_, map(itemgetter(0), collector.storages), self.expected))
         )
+
+    def followed(self, collector: CallCollector) -> "_Calls":
+        """Let the device begin with these calls, and return those that start from what it makes."""
+        self._go(waits=False)
+        return _Calls(collector, self)
 
     def note(self, arguments: tuple) -> int | None:
         """Return the call's number; None if a signal's handler had looked: it was not in time."""
         number = len(self.arguments)
         self.arguments.append(arguments)
-        return number if self.n_run is None or number < self.n_run else None
+        running, n_run = self.running, self.n_run
+        n = running[0] if n_run is None and running is not None else n_run
+        return number if n is None or number < n else None
 
     def finish(self) -> None:
         """Run the calls, unless they have run.
@@ -136,43 +158,81 @@ class _Calls:
         If they cannot be run, they count as not made: the variables have the values from before.
         """
         with _lock:
-            collector = self.collector
-            if self.n_run is None and collector is not None:
-                self._run(collector)
+            self._go(waits=True)
 
-    def _run(self, collector: CallCollector) -> None:
-        global _unfinished
-        arguments, values, upcoming = tuple(self.arguments), self.values, self.upcoming
-        error = None
+    def _go(self, waits: bool) -> None:
+        parts = self.parts
+        if parts is None or self.n_run is not None:
+            return
+        collector, values, _, before = parts
+        results, error = (), None
         try:
-            new_values, results = collector.run(values, arguments)
+            n, new_values, running = self._begun(parts)
+            if not waits:
+                return
+            results = collector.wait(new_values, running)
         except Exception as problem:  # after a KeyboardInterrupt they are still to be run
-            new_values, results, error = [values[place] for place in collector.changed], (), problem
+            n, error = len(self.arguments), problem
+            new_values = [values[place] for place in collector.changed]
+            if before is not None and before.error is not None:
+                new_values = before.kept
+        self._conclude(parts, n, new_values, results, error)
+        if error is not None:
+            raise error
+
+    def _begun(self, parts: tuple) -> tuple[int, Sequence, Sequence]:
+        """Let the device begin, unless it has, and see that it has done the calls before."""
+        collector, values, upcoming, before = parts
+        running = self.running
+        try:
+            if running is None:  # even if those before still run: it should never have to wait
+                arguments = tuple(self.arguments)
+                new_values, results = collector.start(values, arguments)
+                running = len(arguments), new_values, results
+                coming = zip(upcoming, repeat("coming"), new_values, strict=False)
+                set_attributes([*coming, (self, "running", running)])
+        finally:  # what went wrong there comes first
+            if before is not None:
+                before.finish()
+                if before.error is not None:
+                    raise before.error
+        return running
+
+    def _conclude(
+        self,
+        parts: tuple,
+        n: int,
+        new_values: Sequence,
+        results: Sequence,
+        error: Exception | None,
+    ) -> None:
+        global _unfinished
+        collector, _, upcoming, _ = parts
         sets: list[tuple] = [(self, "results", results), (self, "error", error)]
+        sets += [(self, "kept", new_values)] if error is not None else []
         sets += [(u, "value", value) for u, value in zip(upcoming, new_values, strict=True)]
-        set_attributes([*sets, (self, "n_run", len(arguments))])
+        set_attributes([*sets, (self, "n_run", n)])
         # From here on only memory is saved: results live longer than what they were made of.
         for place, value in zip(collector.changed, upcoming, strict=True):
             if collector.storages[place][0] is value:
                 collector.storages[place][0] = value.value
-        self.collector = None
-        self.values = self.expected = self.upcoming = []
+        self.parts = self.running = None
+        self.expected = self.upcoming = []
         if _unfinished is self:
             _unfinished = None
-        if error is not None:
-            raise error
 
 
 class _Upcoming:
     """The value that a shared variable will have when some calls have run."""
 
+    coming: Any  # the value as soon as the device is at work on it
     value: Any
 
     def __init__(self, calls: _Calls):
-        self._calls = calls
+        self.calls = calls
 
     def finished(self) -> Any:
-        self._calls.finish()
+        self.calls.finish()
         return self.value
 
     def __reduce__(self):  # copied and pickled as the value itself
@@ -185,15 +245,18 @@ class Result(NDArrayOperatorsMixin):
     It can be used like a NumPy array of no dimensions; ``numpy.asarray`` makes one of it.
     """
 
+    __slots__ = ("_call", "_calls", "_output")
+
     def __init__(self, calls: _Calls, output: int, call: int):
         self._calls, self._output, self._call = calls, output, call
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        self._calls.finish()
-        if self._calls.error is not None:
-            raise RuntimeError("this call could not be made") from self._calls.error
-        value = np.asarray(self._calls.results[self._output])[self._call, ...]
-        return np.array(value, dtype=dtype)
+        calls = self._calls
+        if calls.n_run is None:
+            calls.finish()
+        if calls.error is not None:
+            raise RuntimeError("this call could not be made") from calls.error
+        return np.array(calls.results[self._output][self._call], dtype=dtype)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         arrays = [np.asarray(i) if isinstance(i, Result) else i for i in inputs]

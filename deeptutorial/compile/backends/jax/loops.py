@@ -76,10 +76,13 @@ class Loop:
         self._taken = taken_by_minibatches(fgraph)
         self._given_dtypes = [fgraph.inputs[i].dtype for i in self.given]
         self._result_dtypes = [v.dtype for v in fgraph.outputs[: self.n_returned]]
+        # A GPU has to ask the host after each call whether to go on, unless it knows how many there
+        # are. A CPU need not be told, and has the same code, and bits, however calls come together.
+        self._is_told_how_many = jnp.zeros(()).device.platform != "cpu"
         self._compiled = self._compile(function)
 
-    def run(self, values: Sequence, arguments: Sequence[tuple]) -> tuple[list, list]:
-        """Run calls, as `CallCollector` wants them run."""
+    def start(self, values: Sequence, arguments: Sequence[tuple]) -> tuple[list, list]:
+        """Let the device begin with calls, as `CallCollector` wants it."""
         by_place = dict(zip(self.shared, values, strict=True))
         mapped = {i: by_place.pop(i).array for i in self._taken if lies_in_file(by_place[i])}
         n_at_once = MOST_CALLS
@@ -97,11 +100,20 @@ class Loop:
             window = self._window(mapped, arguments[:n_at_once], n_at_once)
             for first in range(0, len(arguments), n_at_once):
                 behind = min(first + n_at_once, len(arguments))
+                is_known = self._is_told_how_many and behind - first == n_at_once
+                n_known = n_at_once if is_known else None
                 # JAX returns before it has run: meanwhile the next window is read.
-                state = self._compiled(*state, placed, window, columns, first, behind)
-                window = self._window(mapped, arguments[behind : behind + n_at_once], n_at_once)
-                jax.block_until_ready(state)  # whether it could run is known only then
+                state = self._compiled(*state, placed, window, columns, first, behind, n_known)
+                if behind < len(arguments):
+                    window = self._window(mapped, arguments[behind : behind + n_at_once], n_at_once)
+                    jax.block_until_ready(state)
         return state
+
+    def wait(self, new_values: Sequence, results: Sequence) -> list[np.ndarray]:
+        """Wait for what was begun; only then is it known whether it could run."""
+        with memory_errors():
+            jax.block_until_ready((new_values, results))
+            return [np.asarray(result) for result in results]
 
     def _window(
         self, mapped: dict[int, np.ndarray], arguments: Sequence[tuple], n_at_once: int
@@ -119,10 +131,10 @@ class Loop:
     def _compile(self, function: Callable) -> Callable:
         changed, given, n_returned = self.changed, self.given, self.n_returned
 
-        # One function for any number of calls; a scan would have to be compiled for each number.
+        # One function for any number of calls, and one for a number that is known beforehand.
         # The values from before are not donated to it: they are what there is if it fails.
-        @partial(jax.jit, out_shardings=self._where.of_results)
-        def loop(changing, results, constant, window, columns, first, behind):
+        @partial(jax.jit, static_argnames="n_known", out_shardings=self._where.of_results)
+        def loop(changing, results, constant, window, columns, first, behind, n_known):
             def call(k, state):
                 changing, results = state
                 by_place = dict(constant)
@@ -134,7 +146,11 @@ class Loop:
                 now, new = values[:n_returned], list(values[n_returned:])
                 return new, [r.at[k].set(value) for r, value in zip(results, now, strict=True)]
 
-            return lax.fori_loop(first, behind, call, (changing, results))
+            if n_known is None:
+                return lax.fori_loop(first, behind, call, (changing, results))
+            return lax.fori_loop(
+                0, n_known, lambda i, state: call(first + i, state), (changing, results)
+            )
 
         return loop
 
