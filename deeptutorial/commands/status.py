@@ -3,6 +3,8 @@
 import os
 import re
 import sys
+import traceback
+import warnings
 from collections.abc import Callable
 
 from deeptutorial.archives import ArchiveError
@@ -66,6 +68,9 @@ def _status_of(main: Callable[..., None], options: dict, name: str | None) -> in
         if interrupt.args:  # what a run saved, and how to go on with it
             how = _with_options(str(interrupt), options)
             print(printable(f"Interrupted; {how}"), file=sys.stderr)
+        with warnings.catch_warnings():  # where a compiler was waited for, a pipe from it is open
+            warnings.simplefilter("ignore", ResourceWarning)
+            traceback.clear_frames(interrupt.__traceback__)
         return 143 if isinstance(interrupt, TerminatedError) else 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,9 @@
 """What a command ends with: a line where something went wrong, and its exit status."""
 
+import gc
 import io
 import sys
+import warnings
 
 import pytest
 
@@ -76,3 +78,18 @@ def test_an_interrupt_that_tells_something_tells_how_to_go_on(kind, status, caps
     message = "Interrupted; the filters so far are in a.png; go on with --resume\n"
     told = kind("the filters so far are in a.png; go on with `resume=True`")
     assert ended(told, capsys, resume=False) == (status, message)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TerminatedError])
+def test_what_an_interrupt_leaves_open_is_not_told_of(error):
+    """It strikes while PyTensor waits for a compiler, for instance, and the process ends."""
+
+    def main():
+        pipe = open(__file__)  # noqa: SIM115
+        raise error(f"{pipe} is open")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run_script(main, {}, name="a command")
+        gc.collect()
+    assert [str(w.message) for w in caught] == []

@@ -144,9 +144,10 @@ def end_at_any_time(
         process.wait(rng.uniform(0, (10 if is_cold else 1) * undisturbed.seconds))
     process.send_signal(number)
     out, err = process.communicate(timeout=600)
-    problems = [] if _was_python_itself(process.returncode, err) else complaints(err)
+    was_python = number == signal.SIGINT and _was_python_itself(process.returncode, err)
+    problems = [] if was_python else complaints(err)
     # Before there is anybody to hear it, a signal ends a process by itself.
-    if process.returncode not in (0, 128 + number, -number):
+    if process.returncode not in (0, 128 + number, -number) and not was_python:
         problems.append(f"status {process.returncode}: {err[-300:]}")
     if process.returncode == 0:
         problems += undisturbed.problems(folder, out.splitlines())
@@ -157,7 +158,13 @@ def end_at_any_time(
 
 
 def _was_python_itself(status: int, err: str) -> bool:
-    """Tell whether Ctrl-C struck before Python had come to the first module of the package."""
+    """Tell whether Ctrl-C struck before Python had come to the first module of the package.
+
+    While it starts, Python may end with a status of 1 (``Fatal Python error: init_import_site``),
+    or print an error of a ``.pth`` file and go on.
+    """
+    if err.startswith(("Fatal Python error: init_", "Error processing line")):
+        return err.count("Traceback") <= 1
     return status == -signal.SIGINT and "site-packages" not in err and "/deeptutorial/" not in err
 
 

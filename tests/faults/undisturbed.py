@@ -38,7 +38,7 @@ class Undisturbed:
 
 
 def complaints(err: str) -> list[str]:
-    return [f"a traceback: {err[-300:]}"] if "Traceback" in err else []
+    return [f"a traceback: {err[-3000:]}"] if "Traceback" in err else []
 
 
 def told(err: str) -> list[str]:
