@@ -20,7 +20,8 @@ from benchmarks.setting import Setting, usable_cpus
 
 __all__ = ["gpu_name", "main"]
 
-RESULTS = Path(__file__).with_name("BACKENDS.md")
+HERE = Path(__file__).parent
+RESULTS = {"cpu": HERE / "BACKENDS.md", "cuda": HERE / "GPU.md"}
 
 BESIDE = {
     "cpu": (
@@ -70,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = measure(names, path, setting, options.repeats, Path(caches), tell=_tell)
             results.append(found)
     page = _page(about, options, settings, results)
-    options.output.write_text(page, encoding="utf-8")
+    output = getattr(options, "output", RESULTS[device])
+    output.write_text(page, encoding="utf-8")
     print(page)
     return int(any(measurement.error for found in results for measurement in found))
 
@@ -166,7 +168,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--repeats", type=int, default=5, metavar="N", help="timed stretches of each")
     add("--threads", type=int, default=usable_cpus(), metavar="N", help="threads and CPUs of each")
     add("--dataset", default="auto", metavar="NAME|PATH", help="as dA.py takes it")
-    add("--output", type=Path, default=RESULTS, metavar="FILE.md")
+    add(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE.md",
+        help="(default: beside this program, GPU.md if there is a GPU, else BACKENDS.md)",
+    )
     options = parser.parse_args(arguments)
     if (
         min(*options.batch_sizes, *options.n_hidden, options.repeats, options.threads) < 1
