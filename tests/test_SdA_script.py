@@ -112,6 +112,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path, small_set):
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_patience_ends_the_run(tmp_path, small_set):
     """With a rate of 0 nothing gets better: ten epochs, and no more."""
     status, out, err = run(
@@ -180,10 +181,11 @@ def test_divergence_says_what_to_change(tmp_path, small_set):
             + os.path.join("SdA_plots", "filters_layer_0.png")
             + "; go on with --resume",
         ),
-        (
+        pytest.param(
             ("--finetune-lr", 1e-9, "--training-epochs", 10_000_000, "--batch-size", 1),
             "     epoch 1, ",
             "Interrupted; the pictures so far are in SdA_plots; go on with --resume",
+            marks=pytest.mark.slow,
         ),
     ],
 )

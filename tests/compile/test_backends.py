@@ -171,7 +171,14 @@ def test_dA_without_corruption(name, floatX):
         )
 
 
-@pytest.mark.parametrize(("name", "floatX"), PRECISIONS)
+@pytest.mark.parametrize(
+    ("name", "floatX"),
+    # Compiling it in C++ takes twenty seconds.
+    [
+        pytest.param(*p.values, marks=[*p.marks, *([pytest.mark.slow] if "c" in p.values else [])])
+        for p in PRECISIONS
+    ],
+)
 def test_finetuning(name, floatX):
     costs, scores, params = run_SdA(name, floatX)
     expected_costs, expected_scores, expected_params = run_SdA("numba", floatX)

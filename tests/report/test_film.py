@@ -99,6 +99,7 @@ def test_the_page_holds_the_file(page, structure):
     assert films[1]["minibatches"] == [0, 2, 4, 7, 9, 11]
 
 
+@pytest.mark.slow
 def test_a_browser_shows_it_move_or_not(page, browser):
     seen = {}
     for motion in ("no-preference", "reduce"):

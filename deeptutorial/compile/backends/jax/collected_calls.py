@@ -117,8 +117,10 @@ class _Calls:
     def __init__(self, collector: CallCollector, before: "_Calls | None" = None):
         storages = collector.storages
         for storage in storages:
-            if not (isinstance(storage[0], _Upcoming) and storage[0].calls is before):
-                storage[0] = collector.to_device(settled(storage[0]))
+            value = storage[0]
+            is_coming = isinstance(value, _Upcoming) and value.calls is before
+            if not is_coming or value.calls.n_run is not None:
+                storage[0] = collector.to_device(settled(value))
         # What the variables hold as long as nobody else sets them.
         self.expected = [storage[0] for storage in storages]
         values = [v.coming if isinstance(v, _Upcoming) else v for v in self.expected]
