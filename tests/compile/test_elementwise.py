@@ -32,6 +32,11 @@ FUNCTIONS = {
         ["float64", "int64"],
     ),
     "rounded": (lambda x, y: pt.round(x + y), lambda x, y: np.round(x + y), ["float64"]),
+    "softplus": (
+        lambda x, y: pt.softplus(15 * x),
+        lambda x, y: np.logaddexp(15.0 * x, 0),
+        ["float64", "int64"],
+    ),
     "root": (lambda x, y: pt.sqrt(abs(x)), lambda x, y: np.sqrt(abs(x)), ["float64", "int64"]),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pytensor.link.pytorch.dispatch.basic import pytorch_funcify
 from pytensor.scalar.basic import EQ, Add, Mod, Mul, Pow, RoundHalfToEven, Switch
+from pytensor.scalar.math import Softplus
 from pytensor.tensor.basic import ScalarFromTensor
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Argmax
@@ -102,7 +103,10 @@ _pytensors_elemwise = pytorch_funcify.dispatch(Elemwise)
 @pytorch_funcify.register(Elemwise)
 def _elementwise(op: Elemwise, node, **kwargs):
     """Make floats of integers in the precision of the result; PyTorch would make float32."""
-    function = _pytensors_elemwise(op, node=node, **kwargs)
+    if isinstance(op.scalar_op, Softplus):
+        function = _softplus
+    else:
+        function = _pytensors_elemwise(op, node=node, **kwargs)
     if node.outputs[0].dtype not in float_dtypes or any(
         v.dtype in float_dtypes for v in node.inputs
     ):
@@ -113,6 +117,11 @@ def _elementwise(op: Elemwise, node, **kwargs):
         return function(*(torch.as_tensor(x).to(dtype) for x in integers))
 
     return precise
+
+
+def _softplus(x):
+    """Return log(1 + exp(x)), and above 40 x itself, which PyTorch gives from 20 on, not exactly."""
+    return torch.nn.functional.softplus(x, threshold=40)
 
 
 @pytorch_funcify.register(Add)
