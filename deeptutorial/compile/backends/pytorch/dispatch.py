@@ -120,7 +120,7 @@ def _elementwise(op: Elemwise, node, **kwargs):
 
 
 def _softplus(x):
-    """Return log(1 + exp(x)), and above 40 x itself, which PyTorch gives from 20 on, not exactly."""
+    """Return log(1 + exp(x)); above 40 that is x, above 20, as PyTorch has it, not quite."""
     return torch.nn.functional.softplus(x, threshold=40)
 
 
