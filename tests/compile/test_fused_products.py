@@ -352,6 +352,30 @@ def test_weights_that_must_not_be_written_to_are_not(mode):
     assert not np.array_equal(net.W.get_value(), before)
 
 
+@pytest.mark.parametrize("mode", [quick_mode(), predefined_modes["NUMBA"]])
+def test_a_column_and_a_row_make_a_matrix(mode):
+    """The code of one hidden unit, whose number is known, and a bias whose length is not."""
+    rng = np.random.default_rng(0)
+    start = {"W": rng.normal(size=(5, 1)), "b": rng.normal(size=1)}
+    W = pytensor.shared(start["W"], shape=(5, 1))
+    b = pytensor.shared(start["b"])
+    x = pt.dmatrix("x")
+    y = pt.tanh(pt.dot(x, W) + b)
+    updates = descent(pt.sqr(y - y.mean(axis=0)).mean(), [W, b])
+    function = pytensor.function([x], [y, y.sum(axis=0)], updates=updates, mode=mode)
+    ops = [node.op for node in function.maker.fgraph.apply_nodes]
+    assert any(getattr(op, "roles", None) == ("column", "row") for op in ops)
+
+    batch = rng.normal(size=(7, 5))
+    expected = np.tanh(batch @ start["W"] + start["b"])
+    d = 2 * (expected - expected.mean(axis=0)) / 7 * (1 - expected**2)
+    code, total = function(batch)
+    np.testing.assert_allclose(code, expected, rtol=1e-12)
+    np.testing.assert_allclose(total, expected.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(W.get_value(), start["W"] - 0.3 * batch.T @ d, rtol=1e-12)
+    np.testing.assert_allclose(b.get_value(), start["b"] - 0.3 * d.sum(axis=0), rtol=1e-12)
+
+
 def test_a_sum_of_what_was_float64():
     """Of numbers that are cast: they are summed up in the type that they are cast to."""
 

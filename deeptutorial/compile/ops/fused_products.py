@@ -105,8 +105,11 @@ class FusedProducts(Op):
 
     def shape(self, shapes: Sequence[tuple]) -> tuple:
         """Return (M, N), for the shapes of the inputs."""
-        if not self.products:
-            return shapes[self.roles.index("full")]
+        if not self.products:  # a column and a row can make a matrix too
+            of_role = dict(zip(self.roles, shapes, strict=True))
+            M, *_ = of_role.get("full") or of_role["column"]
+            *_, N = of_role.get("full") or of_role["row"]
+            return M, N
         kind = self.products[0][0]
         return shapes[0][kind == "tn"], shapes[1][kind != "nt"]
 

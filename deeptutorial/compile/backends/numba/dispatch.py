@@ -228,7 +228,12 @@ def _fused_products(op: FusedProducts, node, **_):
     # One function for each number of inputs and outputs, which compiled code has to know.
     first, places = 2 * len(op.products), dict(op.inplace)
     inputs = [f"i{k}" for k in range(len(node.inputs))]
-    M, N = op.shape([(f"{name}.shape[0]", f"{name}.shape[1]") for name in inputs])
+    M, N = op.shape(
+        [
+            [f"{name}.shape[{axis}]" for axis in range(v.ndim)]
+            for name, v in zip(inputs, node.inputs, strict=True)
+        ]
+    )
     outputs, lines = [], [f"{name} = by_rows({name})" for name in inputs]
     scope = {"np": np, "by_rows": by_rows, "owned": owned, "drive": drive}
     scope["WRONG_SHAPES"] = fused_products.WRONG_SHAPES

@@ -299,9 +299,11 @@ def _shape_of_all(plan, kinds, roles, table):
         work += m * n * k
     arrays = table[2 * len(kinds) :]
     if M < 0:  # no product
-        for k in range(len(roles)):
-            if roles[k] == FULL:
-                M, N = arrays[k][_ROWS], arrays[k][_COLUMNS]
+        for k in range(len(roles)):  # a column and a row can make a matrix too
+            if roles[k] in (FULL, COLUMN):
+                M = arrays[k][_ROWS]
+            if roles[k] in (FULL, ROW):
+                N = arrays[k][_COLUMNS]
     for k in range(len(roles) + plan[_N_STORED]):
         a, role = arrays[k], roles[k] if k < len(roles) else FULL
         if (role in (FULL, COLUMN) and a[_ROWS] != M) or (role in (FULL, ROW) and a[_COLUMNS] != N):
