@@ -230,7 +230,7 @@ def _fused_products(op: FusedProducts, node, **_):
     inputs = [f"i{k}" for k in range(len(node.inputs))]
     M, N = op.shape(
         [
-            [f"{name}.shape[{axis}]" for axis in range(v.ndim)]
+            tuple(f"{name}.shape[{axis}]" for axis in range(v.ndim))
             for name, v in zip(inputs, node.inputs, strict=True)
         ]
     )
