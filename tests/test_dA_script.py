@@ -139,6 +139,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path, small_set):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_colour_pictures(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -127,7 +127,13 @@ def elsewhere(tmp_path, monkeypatch):
         yield tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.slow] if "--recipe fast" in command else [])
+        for command in COMMANDS
+    ],
+)
 def test_command(command, elsewhere, monkeypatch, capsys):
     try:
         check(command, monkeypatch)

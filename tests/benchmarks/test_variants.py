@@ -140,6 +140,7 @@ def cells(page, row):
     return [cell.strip() for cell in line.split("|")[2:-1]]
 
 
+@pytest.mark.slow
 def test_real_run(small_file, tmp_path, capsys):
     names = ["pytorch_eager", "jax_scan"]
     if any(missing_packages(f"variants.{name}") for name in names):

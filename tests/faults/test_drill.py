@@ -31,6 +31,7 @@ def tally():
     assert tally.losses == []
 
 
+@pytest.mark.slow
 def test_kills(dA, tally, tmp_path):
     kills.kill(dA, tmp_path, 3, random.Random(0), tally)
     assert tally.rows == {"SIGKILL, dA.py": [3, 0]}
@@ -48,7 +49,10 @@ def test_sigterm(dA, tally, tmp_path):
 
 @pytest.mark.parametrize(
     "fault",
-    [disks.no_room_at_the_start, disks.fill_up_by_a_limit, folders.race, folders.take_over],
+    [
+        *(disks.no_room_at_the_start, disks.fill_up_by_a_limit, folders.race),
+        pytest.param(folders.take_over, marks=pytest.mark.slow),
+    ],
 )
 def test_faults(fault, dA, tally, tmp_path):
     fault(dA, tmp_path / "run", tally)

@@ -137,6 +137,7 @@ def test_the_two_faces_share_their_parameters():
     assert (network.x.ndim, network.y.dtype) == (2, "int32")
 
 
+@pytest.mark.slow
 def test_an_update_through_one_face_is_seen_by_the_other():
     network = small_SdA()
     train_set_x, _, x, _ = shared_part()
