@@ -48,9 +48,9 @@ REFERENCE = "jax_scan"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the options, measure, print and write."""
-    options = _parse(arguments)
     gpu = gpu_name()
     device = "cuda" if gpu else "cpu"
+    options = _parse(arguments, RESULTS[device])
     names = [name for name in BESIDE[device] if not missing_packages(name)]
     command = shlex.join(["python", "-m", "benchmarks.gpu", *(arguments or sys.argv[1:])])
     about = machine.describe(command, options.threads)
@@ -71,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = measure(names, path, setting, options.repeats, Path(caches), tell=_tell)
             results.append(found)
     page = _page(about, options, settings, results)
-    output = getattr(options, "output", RESULTS[device])
-    output.write_text(page, encoding="utf-8")
+    options.output.write_text(page, encoding="utf-8")
     print(page)
     return int(any(measurement.error for found in results for measurement in found))
 
@@ -154,7 +153,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None, results: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu",
         description="Measure this project's backends beside JAX and PyTorch, on an NVIDIA GPU if "
@@ -168,13 +167,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--repeats", type=int, default=5, metavar="N", help="timed stretches of each")
     add("--threads", type=int, default=usable_cpus(), metavar="N", help="threads and CPUs of each")
     add("--dataset", default="auto", metavar="NAME|PATH", help="as dA.py takes it")
-    add(
-        "--output",
-        type=Path,
-        default=argparse.SUPPRESS,
-        metavar="FILE.md",
-        help="(default: beside this program, GPU.md if there is a GPU, else BACKENDS.md)",
-    )
+    add("--output", type=Path, default=results, metavar="FILE.md")
     options = parser.parse_args(arguments)
     if (
         min(*options.batch_sizes, *options.n_hidden, options.repeats, options.threads) < 1

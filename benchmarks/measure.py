@@ -197,7 +197,7 @@ def load_training_set(dataset: str) -> np.ndarray:
 
 @contextmanager
 def training_file(train_x: np.ndarray) -> Iterator[Path]:
-    """Write a training set where the workers can map it into memory."""
+    """Write a training set where the workers read it."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         path = Path(folder, "train_x.npy")
         np.save(path, train_x)

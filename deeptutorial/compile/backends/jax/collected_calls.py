@@ -15,7 +15,6 @@ to be done.
 
 import threading
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from operator import is_, itemgetter
 from typing import Any
 
@@ -59,7 +58,7 @@ class CallCollector:
         ``wait(new_values, results) -> results`` waits, and raises what went wrong. What it returns
         has a sequence for each output, a result for each call.
     to_device : callable
-        Makes of a shared variable's value one that can be given to `run`.
+        Makes of a shared variable's value one that can be given to `start`.
     storages : sequence of [value]
         Of the shared variables.
     changed : sequence of int
@@ -116,16 +115,17 @@ class _Calls:
 
     def __init__(self, collector: CallCollector, before: "_Calls | None" = None):
         storages = collector.storages
+        coming = {}  # what the device is still at work on, by what stands for it
+        if before is not None and (running := before.running) is not None:
+            coming = {id(u): v for u, v in zip(before.upcoming, running[1], strict=False)}
         for storage in storages:
-            value = storage[0]
-            is_coming = isinstance(value, _Upcoming) and value.calls is before
-            if not is_coming or value.calls.n_run is not None:
-                storage[0] = collector.to_device(settled(value))
+            if id(storage[0]) not in coming:
+                storage[0] = collector.to_device(settled(storage[0]))
         # What the variables hold as long as nobody else sets them.
         self.expected = [storage[0] for storage in storages]
-        values = [v.coming if isinstance(v, _Upcoming) else v for v in self.expected]
+        values = [coming.get(id(v), v) for v in self.expected]
         self.arguments: list[tuple] = []
-        self.upcoming = [_Upcoming(self) for _ in collector.changed]
+        self.upcoming: list[_Upcoming] = [_Upcoming(self) for _ in collector.changed]
         for place, upcoming in zip(collector.changed, self.upcoming, strict=True):
             self.expected[place] = upcoming
         self.parts: tuple | None = collector, values, self.upcoming, before
@@ -184,15 +184,13 @@ class _Calls:
 
     def _begun(self, parts: tuple) -> tuple[int, Sequence, Sequence]:
         """Let the device begin, unless it has, and see that it has done the calls before."""
-        collector, values, upcoming, before = parts
+        collector, values, _, before = parts
         running = self.running
         try:
             if running is None:  # even if those before still run: it should never have to wait
                 arguments = tuple(self.arguments)
                 new_values, results = collector.start(values, arguments)
-                running = len(arguments), new_values, results
-                coming = zip(upcoming, repeat("coming"), new_values, strict=False)
-                set_attributes([*coming, (self, "running", running)])
+                self.running = running = len(arguments), new_values, results
         finally:  # what went wrong there comes first
             if before is not None:
                 before.finish()
@@ -227,14 +225,13 @@ class _Calls:
 class _Upcoming:
     """The value that a shared variable will have when some calls have run."""
 
-    coming: Any  # the value as soon as the device is at work on it
     value: Any
 
     def __init__(self, calls: _Calls):
-        self.calls = calls
+        self._calls = calls
 
     def finished(self) -> Any:
-        self.calls.finish()
+        self._calls.finish()
         return self.value
 
     def __reduce__(self):  # copied and pickled as the value itself

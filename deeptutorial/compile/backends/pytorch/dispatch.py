@@ -103,10 +103,7 @@ _pytensors_elemwise = pytorch_funcify.dispatch(Elemwise)
 @pytorch_funcify.register(Elemwise)
 def _elementwise(op: Elemwise, node, **kwargs):
     """Make floats of integers in the precision of the result; PyTorch would make float32."""
-    if isinstance(op.scalar_op, Softplus):
-        function = _softplus
-    else:
-        function = _pytensors_elemwise(op, node=node, **kwargs)
+    function = _pytensors_elemwise(op, node=node, **kwargs)
     if node.outputs[0].dtype not in float_dtypes or any(
         v.dtype in float_dtypes for v in node.inputs
     ):
@@ -119,9 +116,10 @@ def _elementwise(op: Elemwise, node, **kwargs):
     return precise
 
 
-def _softplus(x):
+@pytorch_funcify.register(Softplus)
+def _softplus(op: Softplus, **_):
     """Return log(1 + exp(x)); above 40 that is x, above 20, as PyTorch has it, not quite."""
-    return torch.nn.functional.softplus(x, threshold=40)
+    return torch.nn.Softplus(threshold=40)
 
 
 @pytorch_funcify.register(Add)
