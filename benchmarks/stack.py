@@ -5,6 +5,7 @@ units, over a part of an epoch and scaled to the whole.
 """
 
 import argparse
+import itertools
 import shlex
 import sys
 import time
@@ -21,7 +22,7 @@ from benchmarks.setting import usable_cpus
 from deeptutorial import SdA, load_data
 from deeptutorial.datasets import count_classes, count_minibatches
 
-__all__ = ["main", "seconds_an_epoch"]
+__all__ = ["main", "products_of_an_epoch", "seconds_an_epoch"]
 
 RESULTS = Path(__file__).with_name("STACK.md")
 
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"each {options.part:g} of an epoch, and in parentheses the fastest and the slowest.",
         "",
         markdown_table(header, rows),
+        "",
+        _limit(datasets),
         "",
     ]
     options.output.write_text("\n".join(lines), encoding="utf-8")
@@ -98,6 +101,33 @@ def seconds_an_epoch(
             step(index)
         times.append((time.perf_counter() - start) * n_batches / n_timed)
     return times
+
+
+def products_of_an_epoch(n_examples: int, sizes: Sequence[int]) -> int:
+    """Return the floating-point operations of the matrix products in an epoch of fine-tuning.
+
+    Each matrix of weights is multiplied for the code, for its own gradient, and, but for the
+    lowest, for the gradient of the layer below.
+
+    Parameters
+    ----------
+    n_examples : int
+    sizes : sequence of int
+        Of an example, of the layers, and of the output.
+    """
+    weights = [n_in * n_out for n_in, n_out in itertools.pairwise(sizes)]
+    return 2 * n_examples * (3 * sum(weights) - weights[0])
+
+
+def _limit(datasets: list) -> str:
+    n_examples, n_ins = datasets[0][0].get_value(borrow=True).shape
+    sizes = (n_ins, *HIDDEN_LAYERS_SIZES, count_classes(datasets))
+    operations = products_of_an_epoch(n_examples, sizes)
+    least = operations / machine.product_rate()
+    return (
+        f"The products of an epoch of fine-tuning are {operations / 1e9:.0f} GFLOP: "
+        f"{seconds(least)} s at the rate of NumPy's large product."
+    )
 
 
 def _with_range(times: list[float]) -> str:

@@ -38,6 +38,7 @@ def run(folder, *options, before="", **environment):
     return process.returncode, process.stdout, process.stderr
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_place_of_results(folder):
     """Links are replaced, a pipe is refused and not waited for, and the run can be gone on with."""
     out, elsewhere = folder / "dA_plots", folder / "elsewhere"

@@ -51,3 +51,9 @@ def test_wrong_options_are_refused(wrong, capsys):
         stack.main(wrong)
     assert stopped.value.code == 2
     assert "--part in (0, 1]" in capsys.readouterr().err
+
+
+def test_operations_of_an_epoch_of_fine_tuning():
+    """Two examples: 2 x 3 and 3 x 4 for codes and weights, and 3 x 4 for the layer below."""
+    assert stack.products_of_an_epoch(2, (2, 3, 4)) == 2 * 2 * ((6 + 12) + (6 + 12) + 12)
+    assert round(stack.products_of_an_epoch(50_000, (784, 1000, 1000, 1000, 10)) / 1e9) == 760

@@ -43,16 +43,15 @@ def test_kills_of_a_stack(folder, tally, tmp_path):
     kills.kill(SdA, tmp_path, 2, random.Random(0), tally)
 
 
+@pytest.mark.slow
 def test_sigterm(dA, tally, tmp_path):
     kills.end_by_signal(dA, tmp_path / "run", signal.SIGTERM, 2, tally)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
-    [
-        *(disks.no_room_at_the_start, disks.fill_up_by_a_limit, folders.race),
-        pytest.param(folders.take_over, marks=pytest.mark.slow),
-    ],
+    [disks.no_room_at_the_start, disks.fill_up_by_a_limit, folders.race, folders.take_over],
 )
 def test_faults(fault, dA, tally, tmp_path):
     fault(dA, tmp_path / "run", tally)

@@ -143,6 +143,7 @@ def run(folder, *command):
         (["keep.py2"], ["train"]),
     ],
 )
+@pytest.mark.slow
 def test_ported_scripts_run_without_theanos_names(names, arguments, tmp_path):
     table = np.random.default_rng(0).normal(size=(9, 5)).round(3).tolist()
     rows = ["\t".join(map(str, row)) for row in table]
