@@ -16,6 +16,7 @@ from studies.variations.tables import (
     comparison,
     complete,
     findings,
+    noise_findings,
     noise_levels,
     published_findings,
 )
@@ -42,7 +43,7 @@ def write_page(
     if left:
         raise SystemExit(f"no page is made of half a table: {', '.join(left)} not worked out yet")
     made = results[0]["made"]
-    core_hours = sum(result["seconds"] for result in results) / 3600
+    hours = sum(result["cpu_seconds"] for result in results) / 3600
     text = TEMPLATE.read_text(encoding="utf-8").format(
         names=", ".join(f"`{name}`" for name in NAMES),
         sizes=", ".join(f"{size:,}".replace(",", " ") for size in made["sizes"]),
@@ -51,8 +52,9 @@ def write_page(
         findings=findings(results),
         published_findings=published_findings(),
         noise=noise_levels(results, stages),
+        noise_findings=noise_findings(results, stages),
         choices=choices(results),
-        hours=f"{core_hours / 2:.1f}",
+        hours=f"{hours:.1f}",
     )
     text = re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\N{NO-BREAK SPACE}", text)
     with replacing(path) as temporary:

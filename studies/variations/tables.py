@@ -16,6 +16,7 @@ __all__ = [
     "described",
     "findings",
     "interval",
+    "noise_findings",
     "noise_levels",
     "published_findings",
     "summary",
@@ -91,22 +92,43 @@ def noise_levels(results: Results, stages: Mapping[str, list]) -> str:
 
     The fine-tuning rate is for each level the one that is better on validation.
     """
-    levels = [*stages["SAE"][0]["noise"], *stages["SDAE"][0]["noise"]]
-    fixed = {name: of[0] for name, of in stages["SAE"][0].items() if len(of) == 1}
-    del fixed["noise"]
+    levels = _noise_levels(stages)
     heads = [f"{100 * level:g} % masked" if level else "no noise" for level in levels]
     lines = ["| set | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(levels)]
+    found = _by_noise(results, stages)
     for name in NAMES:
-        cells = []
-        for level in levels:
-            alike = [
-                r
-                for r in results
-                if r["set"] == name and {**r["setting"], **fixed, "noise": level} == r["setting"]
-            ]
-            cells.append(_error(best(alike)) if alike else "")
+        cells = [_error(found.get((name, level))) for level in levels]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def noise_findings(results: Results, stages: Mapping[str, list]) -> str:
+    """Say what noise did where all else is as in the first stage, its level the best of several."""
+    found = _by_noise(results, stages)
+    without, *levels = _noise_levels(stages)
+    picked = {
+        name: (found[name, without], best([found[name, level] for level in levels]))
+        for name in NAMES
+        if all((name, level) in found for level in (without, *levels))
+    }
+    return _what_noise_does(*_errors_and_size(picked))
+
+
+def _noise_levels(stages: Mapping[str, list]) -> list[float]:
+    return [*stages["SAE"][0]["noise"], *stages["SDAE"][0]["noise"]]
+
+
+def _by_noise(
+    results: Results, stages: Mapping[str, list]
+) -> dict[tuple[str, float], Mapping[str, Any]]:
+    """Return for each set and level the result with the better fine-tuning rate."""
+    fixed = {name: of[0] for name, of in stages["SAE"][0].items() if len(of) == 1}
+    del fixed["noise"]
+    groups: dict[tuple[str, float], list] = {}
+    for r in results:
+        if {**r["setting"], **fixed} == r["setting"]:
+            groups.setdefault((r["set"], r["setting"]["noise"]), []).append(r)
+    return {key: best(group) for key, group in groups.items()}
 
 
 def findings(results: Results) -> str:
@@ -117,9 +139,16 @@ def findings(results: Results) -> str:
         for name in NAMES
         if (name, "SAE") in picked and (name, "SDAE") in picked
     }
-    return _what_noise_does(
-        {name: (sae["test_error"], sdae["test_error"]) for name, (sae, sdae) in both.items()},
-        min((sae["made"]["sizes"][-1] for sae, _ in both.values()), default=1),
+    return _what_noise_does(*_errors_and_size(both))
+
+
+def _errors_and_size(
+    pairs: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> tuple[dict[str, tuple[float, float]], int]:
+    """Return the test errors of each set's two results, and the number of test examples."""
+    return (
+        {name: (a["test_error"], b["test_error"]) for name, (a, b) in pairs.items()},
+        min((a["made"]["sizes"][-1] for a, _ in pairs.values()), default=1),
     )
 
 

@@ -145,6 +145,7 @@ def small_study(tmp_path, monkeypatch):
             "validation_error": error,
             "test_error": error + 1,
             "seconds": 2.0,
+            "cpu_seconds": 3.0,
         }
 
     @contextmanager
@@ -317,6 +318,17 @@ def test_noise_levels_differ_in_nothing_else():
     assert lines[0] == "| set | no noise | 10 % masked | 25 % masked | 40 % masked |"
     assert "| rot | 10.00 ± 0.26 |  | 9.00 ± 0.25 | 8.00 ± 0.24 |" in lines
     assert "| bg-img | 20.00 ± 0.35 |  |  |  |" in lines  # two layers
+
+
+def test_the_level_of_noise_alone_is_chosen_on_validation():
+    results = [
+        *RESULTS,
+        result_of("rot", "SDAE", 9.9, 9.9, noise=0.1),
+        result_of("rot", "SDAE", 7.0, 8.9, noise=0.4, layers=2),  # differs in more than the noise
+    ]
+    assert tables.noise_findings(results, search.STAGES) == (
+        "Noise helps on 1 of 1 sets, by so many points: rot (1.0)."
+    )
 
 
 def test_findings_keep_to_the_intervals():
