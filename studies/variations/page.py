@@ -56,7 +56,7 @@ def write_page(
         choices=choices(results),
         hours=f"{hours:.1f}",
     )
-    text = re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\d) (?=[%±(]|\d{3}\b)|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", text)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
