@@ -228,6 +228,13 @@ def test_page(small_study, monkeypatch, tmp_path):
     assert re.findall(r".*[0-9][ \n]%.*", text) == []  # as the companion's pages have it
 
 
+def test_the_page_is_of_the_results_that_are_kept(tmp_path):
+    made = page.write_page(
+        tmp_path / "page.md", results.largest(results.read(results.RESULTS)), search.STAGES
+    )
+    assert made.read_bytes() == page.PAGE.read_bytes()
+
+
 def test_results_of_other_sets_are_not_mixed_in(tmp_path):
     path = tmp_path / "results.jsonl"
     for k in range(3):
