@@ -305,4 +305,5 @@ def test_a_set_takes_no_more_memory_than_windows(tmp_path):
         [sys.executable, "-c", TRAINING], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     taken, size = map(int, out.stdout.split())
-    assert taken < 6 * windows.LARGEST_WINDOW < size / 4
+    # Three windows, each of them twice while it is copied to the device, and what JAX needs itself.
+    assert taken < 8 * windows.LARGEST_WINDOW < size / 4
