@@ -3,7 +3,6 @@
 import os
 import platform
 import sys
-import time
 from contextlib import suppress
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -12,12 +11,9 @@ import numpy as np
 
 from benchmarks.setting import usable_cpus
 
-__all__ = ["describe", "product_rate"]
+__all__ = ["describe"]
 
 PACKAGES = ("deeptutorial", "pytensor", "numba", "numpy", "scipy", "torch", "jax", "mkl")
-
-
-PRODUCT_SIZE = 2048
 
 
 def describe(command: str, threads: int) -> list[str]:
@@ -30,23 +26,11 @@ def describe(command: str, threads: int) -> list[str]:
         *([f"Memory: {memory / 2**30:.0f} GiB"] if memory else []),
         f"System: {system()}",
         f"Versions: Python {platform.python_version()}, " + ", ".join(versions()),
-        f"NumPy's BLAS: {numpy_blas()}, which multiplies matrices of {PRODUCT_SIZE} by "
-        f"{PRODUCT_SIZE} in float32 at {product_rate() / 1e9:.0f} GFLOP/s",
+        f"NumPy's BLAS: {numpy_blas()}",
     ]
     if hasattr(os, "getloadavg"):
         lines.append(f"Load average before the run: {os.getloadavg()[0]:.2f}")
     return lines
-
-
-def product_rate() -> float:
-    """Return floating-point operations a second of the fastest of a few large products."""
-    a = np.random.default_rng(0).random((PRODUCT_SIZE, PRODUCT_SIZE), dtype="float32")
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - start)
-    return 2 * PRODUCT_SIZE**3 / min(times)
 
 
 def cpu_model() -> str:

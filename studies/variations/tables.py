@@ -1,7 +1,7 @@
 """Tables of results, as Markdown: beside the published ones, what was chosen, what noise does."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studies.variations.published import NOISE, NOT_COMPARED, PUBLISHED
@@ -37,10 +37,16 @@ def interval(error: float, n: int) -> float:
 
 def chosen(results: Results) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return for each set and method the result with the lowest error on validation."""
-    groups: dict[tuple[str, str], list] = {}
+    return _best_of_each(results, lambda result: (result["set"], result["method"]))
+
+
+def _best_of_each(
+    results: Results, key: Callable[[Mapping[str, Any]], tuple]
+) -> dict[tuple, Mapping[str, Any]]:
+    groups: dict[tuple, list] = {}
     for result in results:
-        groups.setdefault((result["set"], result["method"]), []).append(result)
-    return {key: best(group) for key, group in groups.items()}
+        groups.setdefault(key(result), []).append(result)
+    return {of_group: best(group) for of_group, group in groups.items()}
 
 
 def complete(results: Results, stages: Mapping[str, list]) -> list[str]:
@@ -124,11 +130,8 @@ def _by_noise(
     """Return for each set and level the result with the better fine-tuning rate."""
     fixed = {name: of[0] for name, of in stages["SAE"][0].items() if len(of) == 1}
     del fixed["noise"]
-    groups: dict[tuple[str, float], list] = {}
-    for r in results:
-        if {**r["setting"], **fixed} == r["setting"]:
-            groups.setdefault((r["set"], r["setting"]["noise"]), []).append(r)
-    return {key: best(group) for key, group in groups.items()}
+    alike = [result for result in results if result["setting"] | fixed == result["setting"]]
+    return _best_of_each(alike, lambda result: (result["set"], result["setting"]["noise"]))
 
 
 def findings(results: Results) -> str:

@@ -135,6 +135,7 @@ def run(folder, *command):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "arguments"),
     [
@@ -143,7 +144,6 @@ def run(folder, *command):
         (["keep.py2"], ["train"]),
     ],
 )
-@pytest.mark.slow
 def test_ported_scripts_run_without_theanos_names(names, arguments, tmp_path):
     table = np.random.default_rng(0).normal(size=(9, 5)).round(3).tolist()
     rows = ["\t".join(map(str, row)) for row in table]
