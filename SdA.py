@@ -30,9 +30,9 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
              dataset='mnist.pkl.gz', batch_size=1, output_folder='SdA_plots',
              hidden_layers_sizes=(1000, 1000, 1000), corruption_levels=(0.1, 0.2, 0.3),
              corruption='masking', reconstruction_cost='cross-entropy',
-             finetune_lr_decay=1.0, finetune_corruption_level=0.0, finetune_dropout=0.0,
-             patience_epochs=10, encode_once=True, seed=89677, resume=False, checkpoint_every=30.,
-             frames=0, **reading):
+             finetune_batch_size=None, finetune_lr_decay=1.0, finetune_corruption_level=0.0,
+             finetune_dropout=0.0, patience_epochs=10, encode_once=True, seed=89677, resume=False,
+             checkpoint_every=30., frames=0, **reading):
     """Train a stacked denoising autoencoder, and save it, with pictures of what it learned.
 
     Parameters
@@ -58,6 +58,8 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
         to zero or one; 'gaussian' adds normal noise, and the levels are its standard deviations.
     reconstruction_cost : str
         Of the first layer: 'squared-error' is for data that are not in [0, 1].
+    finetune_batch_size : int, optional
+        Examples in a minibatch of fine-tuning, where it is not `batch_size`.
     finetune_lr_decay : float
         What `finetune_lr` is multiplied by after each epoch.
     finetune_corruption_level : float
@@ -88,13 +90,16 @@ def test_SdA(finetune_lr=0.1, pretraining_epochs=15, pretrain_lr=0.001, training
     datasets = load_data(dataset, any_range=reconstruction_cost == 'squared-error', **reading)
     run = Run(**locals())  # all arguments, and the data: what a resumed run has to have again
 
+    if finetune_batch_size is None:
+        finetune_batch_size = batch_size
+    count_minibatches(datasets[0][0], batch_size)  # complains if there is none
     for name, part in zip(PART_NAMES, datasets, strict=True):
-        count_minibatches(part[0], batch_size, name)  # complains if there is none
+        count_minibatches(part[0], finetune_batch_size, name)
 
     sda = build(datasets, hidden_layers_sizes, corruption_levels, corruption, reconstruction_cost,
                 seed)
     pretrain(sda, run, datasets, batch_size, pretraining_epochs, pretrain_lr, encode_once)
-    curves = finetune(sda, run, datasets, batch_size, training_epochs, finetune_lr,
+    curves = finetune(sda, run, datasets, finetune_batch_size, training_epochs, finetune_lr,
                       finetune_lr_decay, finetune_corruption_level, finetune_dropout,
                       patience_epochs)
 

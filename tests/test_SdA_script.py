@@ -128,6 +128,18 @@ def test_patience_ends_the_run(tmp_path, small_set):
     assert len(list((tmp_path / "a" / "b").glob("[!.]*"))) == 7
 
 
+def test_fine_tuning_in_minibatches_of_its_own(tmp_path, small_set):
+    """Pre-training is the same as without, to the printed digit; fine-tuning takes 100 / 20."""
+    options = ("--dataset", small_set, *SMALL, "--training-epochs", 1)
+    _, usual, _ = run(*options, folder=tmp_path)
+    status, out, err = run(*options, "--finetune-batch-size", 20, folder=tmp_path)
+    assert status == 0, err
+    assert "epoch 1, minibatch 5/5, validation error" in out
+    pretraining = [re.findall("Pre-training.*", text) for text in (out, usual)]
+    assert pretraining[0] == pretraining[1]
+    assert len(pretraining[0]) == 6
+
+
 def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
     status, out, err = run(
         *("--dataset", small_set, *SMALL, "--training-epochs", 0), folder=tmp_path
@@ -146,6 +158,11 @@ def test_without_fine_tuning_the_filters_are_saved(tmp_path, small_set):
         (("--dataset", "nowhere.npz"), "nowhere.npz: no such file or folder"),
         (("--batch-size", 101), "100 example(s), fewer than one minibatch of 101"),
         (("--batch-size", 50), "the validation set has 20 example(s), fewer than one minibatch"),
+        (
+            ("--batch-size", 50, "--finetune-batch-size", 25),
+            "the validation set has 20 example(s), fewer than one minibatch of 25",
+        ),
+        (("--finetune-batch-size", 0), "expected a whole number of at least 1, got 0"),
         (("--hidden-layers-sizes", 0), "expected a whole number of at least 1, got 0"),
         (("--corruption-level", 0.1), "given 1 time(s), but there are 3 hidden layers"),
         (("--finetune-lr-decay", 2), "expected a number between 0 and 1, got 2"),
@@ -266,7 +283,7 @@ def test_help_teaches(tmp_path):
     }
     for name in set(inspect.signature(script().test_SdA).parameters) - {"reading"}:
         assert "--" + others.get(name, name.replace("_", "-")) in out
-    for word in ("--recipe", "--floatX", "python SdA.py"):
+    for word in ("--floatX", "python SdA.py", *(f"--recipe {name}" for name in ("fast", "best"))):
         assert word in out
 
 

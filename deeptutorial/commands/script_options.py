@@ -29,6 +29,17 @@ RECIPES = {
         "training_epochs": 40,
         "patience_epochs": 40,
     },
+    "best": {
+        "batch_size": 20,
+        "pretrain_lr": 0.1,
+        "finetune_batch_size": 100,
+        "finetune_lr": 3.0,
+        "finetune_lr_decay": 0.985,
+        "finetune_corruption_level": 0.1,
+        "finetune_dropout": 0.4,
+        "training_epochs": 150,
+        "patience_epochs": 150,
+    },
 }
 """Defaults of ``SdA.py`` that differ from its main function's."""
 
@@ -108,8 +119,9 @@ def SdA_options(main: Callable, arguments: Sequence[str] | None = None) -> dict:
         "--recipe",
         choices=tuple(RECIPES),
         default="tutorial",
-        help="which defaults the options below have: the tutorial's, or larger minibatches with "
-        "rates to match (default: %(default)s)",
+        help="which defaults the options below have: the tutorial's; fast ones, larger minibatches "
+        "with rates to match; or the best, which go on for longer, with more dropout (default: "
+        "%(default)s)",
     )
     _add_finetuning(parser)
     _add_training(parser)
@@ -161,6 +173,12 @@ def _add_of_every_script(parser: OneLineParser):
 
 
 def _add_finetuning(parser: OneLineParser):
+    parser.add_argument(
+        "--finetune-batch-size",
+        type=whole(1),
+        metavar="N",
+        help="examples in a minibatch of the fine-tuning (default: those of --batch-size)",
+    )
     parser.add_rate("--finetune-lr", "step size of the fine-tuning")
     parser.add_argument(
         "--finetune-lr-decay",
@@ -224,17 +242,24 @@ def _add_layers(parser: OneLineParser, sizes: Sequence[int], levels: Sequence[fl
 
 def _SdA_epilog(parser: OneLineParser) -> str:
     options = {action.dest: action.option_strings[0] for action in parser._actions}
-    fast = "  ".join(f"{options[name]} {value:g}" for name, value in RECIPES["fast"].items())
+    recipes = "".join(
+        f"\nthe recipe {recipe} is  "
+        + "  ".join(f"{options[name]} {value:g}" for name, value in defaults.items())
+        + "\n"
+        for recipe, defaults in RECIPES.items()
+        if defaults
+    )
     return (
         "examples:\n"
         "  python SdA.py --recipe fast                      minibatches of 20: minutes, not hours\n"
+        "  python SdA.py --recipe best                      the fewest mistakes\n"
         "  python SdA.py                                    the tutorial: minibatches of one\n"
         "  python SdA.py --recipe fast --dataset digits --pretraining-epochs 1 "
         "--training-epochs 2\n"
         "                                                   a quick look, no download\n"
         "  python SdA.py --recipe fast --hidden-layers-sizes 500 500 "
         "--corruption-level 0.1 --corruption-level 0.2\n"
-        f"\nthe recipe fast is  {fast}\n"
+        f"{recipes}"
     )
 
 

@@ -624,6 +624,7 @@ BOUNDS = {
     "pretraining_epochs": (0, MOST),
     "patience_epochs": (1, MOST),
     "batch_size": (1, MOST),
+    "finetune_batch_size": (1, MOST),
     "n_hidden": (1, MOST),
     "hidden_layers_sizes": (1, MOST),
     "corruption_levels": (0, 1),
@@ -664,7 +665,7 @@ def examine_options(parse: Callable, words: tuple[str, ...]) -> str:
         return "refused"
     for name, value in options.items():
         low, high = BOUNDS.get(name, (None, None))
-        if low is not None:
+        if low is not None and value is not None:
             assert all(low <= v <= high for v in np.ravel(np.asarray(value, dtype=object)))
     return "read"
 
