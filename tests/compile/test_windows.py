@@ -302,8 +302,15 @@ def test_a_set_takes_no_more_memory_than_windows(tmp_path):
     large[::50] = 0.5
     del large
     out = subprocess.run(
-        [sys.executable, "-c", TRAINING], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", TRAINING],
+        cwd=tmp_path,
+        # Left to itself, glibc keeps several windows that were freed, for the next ones.
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     taken, size = map(int, out.stdout.split())
-    # Three windows, each of them twice while it is copied to the device, and what JAX needs itself.
-    assert taken < 8 * windows.LARGEST_WINDOW < size / 4
+    # A window that runs, one that waits, one that is read, the two latter twice while they are
+    # copied to the device; and what JAX needs itself.
+    assert taken < 6 * windows.LARGEST_WINDOW < size / 4
