@@ -40,7 +40,8 @@ from pathlib import Path
 
 def install(packed):
     """Let pip install a source distribution that is packed as text, if it is not there already."""
-    if all(importlib.util.find_spec(name) for name in ("deeptutorial", "pytensor")):
+    found = [importlib.util.find_spec(name) for name in ("deeptutorial", "pytensor")]
+    if all(spec and spec.origin for spec in found):  # a mere folder of that name has no origin
         return
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "deeptutorial.tar.xz")

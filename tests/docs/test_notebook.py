@@ -41,9 +41,10 @@ def test_it_is_a_notebook_of_the_page(written):
 
 
 RUN_WITHOUT = """
-import importlib.util, sys
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *more: name not in {missing} and find_spec(name, *more)
+import importlib.machinery, importlib.util, sys
+everywhere = importlib.util.find_spec
+here = lambda name: importlib.machinery.PathFinder.find_spec(name, ["."])
+importlib.util.find_spec = lambda name: (here if name in {missing} else everywhere)(name)
 exec(sys.stdin.read())
 """
 
@@ -63,8 +64,12 @@ def run_first_cell(cells, missing, folder, **variables):
     )
 
 
-def test_the_first_cell_installs_what_is_missing(written, tmp_path):
+@pytest.mark.parametrize("what_lies_there", ["nothing", "a mere folder of that name"])
+def test_the_first_cell_installs_what_is_missing(written, tmp_path, what_lies_there):
+    """Python takes a folder without a module for a package; it may be a clone, or what pip left."""
     pytest.importorskip("setuptools", minversion="77")
+    if what_lies_there != "nothing":
+        (tmp_path / "deeptutorial" / "tests").mkdir(parents=True)
     folder = tmp_path / "installed"
     # Without a network pip cannot fetch what builds the package, and takes what is here.
     ran = run_first_cell(written["cells"], {"deeptutorial"}, folder, PIP_NO_BUILD_ISOLATION="0")
