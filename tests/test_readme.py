@@ -130,7 +130,7 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(command, marks=[pytest.mark.slow] if "--recipe fast" in command else [])
+        pytest.param(command, marks=[pytest.mark.slow] if "--recipe" in command else [])
         for command in COMMANDS
     ],
 )
