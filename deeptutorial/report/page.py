@@ -46,7 +46,8 @@ def _data_and_settings(figures: dict) -> str:
     for name, count in data["examples"].items():
         values[f"{name} examples"] = count
     values["image"] = " × ".join(map(str, data["image_shape"]))
-    values |= {name.replace("_", " "): value for name, value in figures["settings"].items()}
+    given = {name: value for name, value in figures["settings"].items() if value is not None}
+    values |= {name.replace("_", " "): value for name, value in given.items()}
     return section("Data and settings", "", _definitions(values))
 
 

@@ -144,6 +144,14 @@ def test_unusual_data(tmp_path, data_set, structure, shape, classes, n):
     assert len(read(path)["models"][0]["test_cost_by_class"]) == classes
 
 
+def test_settings_that_were_not_given_are_not_on_the_page(tmp_path, data_set):
+    settings = {"batch_size": 20, "finetune_batch_size": None}
+    path = write_dA_report(tmp_path, [0.0], [Trained(model())], data_set(), settings)
+    page = path.read_text(encoding="utf-8")
+    assert "<dt>batch size</dt>" in page
+    assert "finetune batch size" not in page
+
+
 def test_models_of_different_sizes(tmp_path, data_set, structure):
     pair = [Trained(model(n_hidden=n)) for n in (9, 4)]
     path = write_dA_report(tmp_path, [0.0, 0.3], pair, data_set())
