@@ -37,7 +37,7 @@ PROGRAMS = ("python", "make", "pip", "deeptutorial")
 
 SHORTENED = {  # options that are added to a script's own, and win
     "dA.py": "--training-epochs 1 --n-hidden 8",
-    "SdA.py": "--training-epochs 1 --pretraining-epochs 1 --batch-size 4",
+    "SdA.py": "--training-epochs 1 --pretraining-epochs 1 --batch-size 4 --finetune-batch-size 4",
 }
 
 ELSEWHERE = {"--backend", "--local-processes", "--coordinator"}
