@@ -98,6 +98,12 @@ def opened(browser, tmp_path, examples):
     assert complaints == []
 
 
+def told(page):
+    """What the page tells of the chosen unit, once it has shown the last change (a frame later)."""
+    page.evaluate("new Promise(requestAnimationFrame)")
+    return page.locator("#unit").inner_text()
+
+
 def outputs(page, x):
     return page.evaluate("x => playground.outputs(x)", np.asarray(x, float).tolist())
 
@@ -165,11 +171,13 @@ def test_a_unit_that_is_held(opened, models, examples):
     y[unit] = 1
     np.testing.assert_allclose(held["output"], sigmoid(y @ p["W"].T + p["b_prime"]), atol=1e-3)
     assert other["code"][unit] not in (0, 1)
-    assert "held on" in page.locator("#unit").inner_text()
+    assert "held on" in told(page)
     page.keyboard.press("Enter")
     assert outputs(page, examples[0])[0]["code"][unit] == 0
+    assert "held off" in told(page)
     page.keyboard.press("Enter")
     assert outputs(page, examples[0])[0] == before
+    assert "held" not in told(page)
 
 
 def test_a_walk_goes_on_by_itself(opened, models):
