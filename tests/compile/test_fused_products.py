@@ -16,6 +16,7 @@ from tests.compile.modes import quick_mode
 
 SIZES = [0, 1, 2, 3, 5, 7, 13, 16, 17, 20, 31, 33, 64, 65, 100, 130, 192, 300, 513]
 LARGE = [64, 65, 70, 100, 113, 128, 193, 260]
+PACKED = [65, 70, 79, 80, 81, 96, 97, 113, 128, 160, 175, 176, 193, 241, 500]  # see `_is_packed`
 TOLERANCE = {"float32": 2e-4, "float64": 1e-12}
 
 
@@ -127,7 +128,10 @@ class Problem:
 
 
 @pytest.mark.parametrize(
-    ("seed", "sizes"), [(k, SIZES) for k in range(40)] + [(k, LARGE) for k in range(40, 60)]
+    ("seed", "sizes"),
+    [(k, SIZES) for k in range(40)]
+    + [(k, LARGE) for k in range(40, 60)]
+    + [(k, PACKED) for k in range(60, 90)],
 )
 def test_op_is_what_numpy_makes_of_it(seed, sizes, set_threads):
     problem = Problem(seed, sizes)

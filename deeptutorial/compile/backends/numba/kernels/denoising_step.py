@@ -96,7 +96,9 @@ def _encode(t, task, like):
     for r in range(start, stop, PANEL):
         rows = min(PANEL, stop - r)
         if dense[t]:
-            multiply(partial, ZERO, Hp, B, visible, B * Vp + r, Vp, ONE, W, r * H, H, rows, H, ZERO)
+            multiply(
+                partial, ZERO, Hp, B, visible, B * Vp + r, Vp, ONE, W, r * H, H, rows, H, H, ZERO
+            )
             continue
         n = 0
         for k in range(B):
@@ -134,7 +136,7 @@ def _decode(t, task, like):
             for q in range(r + whole, end):
                 visible[k, q] = dot(W[q], hidden[k, :H])
             cost[k] += reconstruct(visible[k, r:end], x[k, r:end], b_prime[r:end], scale)
-        multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H, ZERO)
+        multiply(partial, ZERO, Hp, B, visible, r, Vp, ONE, W, r * H, H, end - r, H, H, ZERO)
     new_b_prime = carray(pointer(task[_NEW_BVIS], like), V)
     for k in range(B):
         add_to(new_b_prime[start:stop], visible[k, start:stop])
@@ -161,7 +163,9 @@ def _update(t, task, like):
         for k in range(0, depth, PANEL):
             a = k * Vp + r
             panel = min(PANEL, depth - k)
-            multiply(new_W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H, ZERO)
+            multiply(
+                new_W, r * H, H, rows, visible, a, ONE, Vp, hidden, k * Hp, Hp, panel, H, H, ZERO
+            )
         if dense:
             continue
         for k in range(0, B, PANEL):

@@ -79,11 +79,11 @@ ZERO, ONE, UNKNOWN = np.int64(0), np.int64(1), np.int64(-1)
 
 
 # What the phases are told.
-(_M, _N, _THREADS, _TILE_M, _TILE_N, _COLUMNS_FIRST, _PIECES, _PARTIAL, _SCRATCH, _POINTERS,
- _OPERANDS, _PLAN, _TABLE, _BITS, _PACKED, _SIZE) = range(16)  # fmt: skip
+(_M, _N, _THREADS, _TILE_M, _TILE_N, _COLUMNS_FIRST, _TILES_BESIDE, _UNIT, _PIECES, _PARTIAL,
+ _SCRATCH, _POINTERS, _OPERANDS, _PLAN, _TABLE, _BITS, _PACKED, _SIZE) = range(18)  # fmt: skip
 # An operand of the epilogue: the address of its first number, the bytes from one tile to the tile
-# below and to the one beside, and those from one row to the next within a tile.
-_FIRST, _DOWN, _BESIDE, _STEP = range(4)
+# below and to the one beside, and those from one row and from one column to the next.
+_FIRST, _DOWN, _BESIDE, _STEP, _ACROSS, _OPERAND = range(6)
 
 
 @inner
@@ -127,21 +127,23 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, bi
     for k in range(first, last, step):
         depth = min(step, last - k)
         a0 = k * lda + r if kind == TN else r * lda + k
-        factor, f0, ldf = B, c * ldb + k if kind == NT else k * ldb + c, ldb
+        factor, f0, ldf, room = B, c * ldb + k if kind == NT else k * ldb + c, ldb, columns
         # Where B is not finite, 0 times it is not 0.
         if bits != 0 and is_finite(B, f0, ldb, depth, columns):
             chosen = carray(pointer(bits + k // BITS * _bits_bytes(M) + r * 8, 1), 1)
             multiply_sparse(
-                C, ZERO, ldc, rows, A, a0, a_row, a_column, B, f0, ldb, chosen, columns, fresh
-            )
+                C, ZERO, ldc, rows, A, a0, a_row, a_column, B, f0, ldb, chosen, columns, columns,
+                fresh,
+            )  # fmt: skip
         else:
             if packed != 0:
                 factor = carray(pointer(packed, like), 1)
                 pack(factor, WIDTH // size, B, f0, ldb, depth, columns, kind == NT)
-                f0, ldf = ZERO, WIDTH // size
+                f0, ldf, room = ZERO, WIDTH // size, ldc
             multiply(
-                C, ZERO, ldc, rows, A, a0, a_row, a_column, factor, f0, ldf, depth, columns, fresh
-            )
+                C, ZERO, ldc, rows, A, a0, a_row, a_column, factor, f0, ldf, depth, columns, room,
+                fresh,
+            )  # fmt: skip
         fresh = ZERO
 
 
@@ -226,7 +228,7 @@ def _finish(t, task, like):
     plan = carray(pointer(task[_PLAN], 1), _HEAD)
     n_results = plan[_N_RESULTS]
     n_operands = plan[_N_INPUTS] + plan[_N_STORED] + plan[_N_SUMS]
-    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
+    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, _OPERAND))
     pointers = carray(
         pointer(task[_POINTERS] + t * _line((n_results + n_operands) * 16), 1),
         (n_results + n_operands, 2),
@@ -234,7 +236,8 @@ def _finish(t, task, like):
     size = table_itemsize(like)
     tile_bytes = _line(tile_m * tile_n * size)
     scratch = task[_SCRATCH] + t * n_results * tile_bytes
-    down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
+    down, beside, unit = (M - 1) // tile_m + 1, task[_TILES_BESIDE], task[_UNIT]
+    units = (N - 1) // unit + 1
     for k in range(n_results):
         pointers[k, 0], pointers[k, 1] = scratch + k * tile_bytes, tile_n * size
     for k in range(n_operands):
@@ -246,8 +249,8 @@ def _finish(t, task, like):
             i, j = tile % down, tile // down
         else:
             i, j = tile // beside, tile % beside
-        r, c = i * tile_m, j * tile_n
-        rows, columns = min(tile_m, M - r), min(tile_n, N - c)
+        r, c = i * tile_m, units * j // beside * unit
+        rows, columns = min(tile_m, M - r), min(units * (j + 1) // beside * unit, N) - c
         if task[_PIECES] > 0:  # tiles are whole rows here
             whole = _vector(task[_PARTIAL] + r * tile_n * size, rows * tile_n, like)
             for piece in range(1, task[_PIECES]):
@@ -258,7 +261,7 @@ def _finish(t, task, like):
             _put_products(task, r, rows, c, columns, scratch, tile_bytes, packed, like)
         for k in range(n_operands):
             o = operands[k]
-            pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE]
+            pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE] + c * o[_ACROSS]
         threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
 
 
@@ -350,7 +353,7 @@ def _tiles(kinds, in_pieces, is_packed, M, N, size):
 def _parts_of_sum(axis, M, N, down, beside, size):
     """How the parts of a sum lie, one a tile: bytes in all, down, beside, and to the next row."""
     if axis == 0:  # of each column, for each row of tiles
-        return down * N * size, N * size, UNKNOWN, ZERO
+        return down * N * size, N * size, ZERO, ZERO
     if axis == 1:  # of each row, for each column of tiles
         return beside * M * 8, UNKNOWN, M * 8, np.int64(8)
     return down * beside * 8, beside * 8, np.int64(8), ZERO
@@ -359,20 +362,19 @@ def _parts_of_sum(axis, M, N, down, beside, size):
 @inner
 def _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size):
     """Tell where each operand of the epilogue begins, and how far it is to the next tile."""
-    M, N, tile_m, tile_n = task[_M], task[_N], task[_TILE_M], task[_TILE_N]
+    M, N, tile_m = task[_M], task[_N], task[_TILE_M]
     n = len(operands) - len(axes)
     for k in range(n):
         a, o, role = arrays[k], operands[k], roles[k] if k < len(roles) else FULL
         o[_FIRST] = a[_ADDRESS]
         o[_STEP] = a[_ROW_STEP] if role in (FULL, COLUMN) else ZERO
         o[_DOWN] = o[_STEP] * tile_m
-        o[_BESIDE] = a[_COLUMN_STEP] * tile_n if role in (FULL, ROW) else ZERO
+        o[_BESIDE], o[_ACROSS] = ZERO, a[_COLUMN_STEP] if role in (FULL, ROW) else ZERO
     for s in range(len(axes)):
         o = operands[n + s]
         n_bytes, o[_DOWN], o[_BESIDE], o[_STEP] = _parts_of_sum(axes[s], M, N, down, beside, size)
-        if axes[s] == 0:
-            o[_BESIDE] = tile_n * size
-        elif axes[s] == 1:
+        o[_ACROSS] = size if axes[s] == 0 else ZERO
+        if axes[s] == 1:
             o[_DOWN] = tile_m * 8
         o[_FIRST] = sums
         carray(pointer(sums, np.uint8(1)), n_bytes)[:] = 0
@@ -407,6 +409,8 @@ def _drive(plan_address, table_address, like):
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
     down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
+    if is_packed and beside > 1:
+        beside += beside % 2  # as many for each of two threads, and all of much the same width
     if M == 0 or N == 0:
         down = beside = 0
     T = threads.thread_count() if work >= SMALL else 1
@@ -419,7 +423,7 @@ def _drive(plan_address, table_address, like):
     # One allocation, cut up by hand: every part starts on a cache line of its own.
     sizes = (
         _line(_SIZE * 8),
-        _line(n_operands * 32),
+        _line(n_operands * _OPERAND * 8),
         T * _line((n_results + n_operands) * 16),
         sums_bytes,
         T * n_results * _line(tile_m * tile_n * size),
@@ -435,6 +439,7 @@ def _drive(plan_address, table_address, like):
     task = carray(pointer(address, 1), _SIZE)
     task[_M], task[_N], task[_THREADS], task[_PIECES] = M, N, T, pieces
     task[_TILE_M], task[_TILE_N], task[_COLUMNS_FIRST] = tile_m, tile_n, columns_first
+    task[_TILES_BESIDE], task[_UNIT] = beside, VECTOR_BYTES // size if is_packed else tile_n
     task[_PLAN], task[_TABLE] = plan_address, table_address
     task[_OPERANDS] = address + sizes[0]
     task[_POINTERS] = task[_OPERANDS] + sizes[1]
@@ -444,7 +449,7 @@ def _drive(plan_address, table_address, like):
     task[_BITS] = bits.ctypes.data
     _find_nonzeros(kinds, table, bits, task[_PARTIAL] + sizes[5], like)
     task[_PACKED] = task[_PARTIAL] + sizes[5] + sizes[6] if is_packed else ZERO
-    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, 4))
+    operands = carray(pointer(task[_OPERANDS], 1), (n_operands, _OPERAND))
     arrays = table[2 * n_products :]
     _place_operands(task, operands, roles, axes, arrays, down, beside, sums, size)
 

@@ -8,6 +8,7 @@ from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import REORDER
 from deeptutorial.compile.backends.numba.kernels.tiles import (
     GATHER_VECTORS,
+    MIDDLE_VECTORS,
     SKIP_ROWS,
     TILE_ROWS,
     TILE_SAMPLES,
@@ -21,13 +22,17 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     gather_narrow,
     gather_wide,
     multiply_edge,
+    multiply_middle,
     multiply_row_edge,
+    multiply_row_middle,
     multiply_row_wide,
     multiply_wide,
     nonzero_bits,
     nonzero_bits_transposed,
     skip_edge,
+    skip_middle,
     skip_row_edge,
+    skip_row_middle,
     skip_row_wide,
     skip_wide,
     transpose,
@@ -45,34 +50,45 @@ __all__ = [
 ]
 
 
-def _product(most, chosen, wide, edge, row_wide, row_edge):
+def _product(most, chosen, wide, middle, edge, row_wide, row_middle, row_edge):
     """Make a function for C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =.
 
-    It is made of four kinds of tiles, of `most` rows or one; `chosen` tells their k.
+    It is made of six kinds of tiles, of `most` rows or one; `chosen` tells their k. C and B have
+    room for `room` columns, N or more; what is in those behind N is read and written, to no end.
     """
 
     @inner
-    def product(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, ks, N, fresh):
+    def product(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, ks, N, room, fresh):
         lanes = VECTOR_BYTES // C.itemsize
         n = 0
         while n < N:
-            is_wide = n + TILE_VECTORS * lanes <= N
+            vectors, space = (N - n - 1) // lanes + 1, (room - n) // lanes
+            if vectors >= TILE_VECTORS and space >= TILE_VECTORS:
+                width = TILE_VECTORS
+            elif vectors > 2 and space >= MIDDLE_VECTORS:
+                width = MIDDLE_VECTORS
+            else:
+                width = 2
             b = b0 + n
             m = 0
             while m < M:
                 c, a = c0 + m * ldc + n, a0 + m * a_row
                 rows = most if m + most <= M else 1
                 k = chosen(ks, m, rows)
-                if rows > 1 and is_wide:
+                if rows > 1 and width == TILE_VECTORS:
                     wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
+                elif rows > 1 and width == MIDDLE_VECTORS:
+                    middle(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
                 elif rows > 1:
                     edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
-                elif is_wide:
+                elif width == TILE_VECTORS:
                     row_wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
+                elif width == MIDDLE_VECTORS:
+                    row_middle(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
                 else:
                     row_edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
                 m += rows
-            n += TILE_VECTORS * lanes if is_wide else 2 * lanes
+            n += width * lanes
 
     return product
 
@@ -95,9 +111,17 @@ def _some(bits, m, rows):
 # began at 0, and they change neither another number nor a 0. (They would make a 0 of a -0, but a
 # sum is -0 only where all that was added was so small that it was rounded to that.)
 multiply = _product(
-    TILE_ROWS, _all, multiply_wide, multiply_edge, multiply_row_wide, multiply_row_edge
+    TILE_ROWS,
+    _all,
+    *(multiply_wide, multiply_middle, multiply_edge),
+    *(multiply_row_wide, multiply_row_middle, multiply_row_edge),
 )
-multiply_sparse = _product(SKIP_ROWS, _some, skip_wide, skip_edge, skip_row_wide, skip_row_edge)
+multiply_sparse = _product(
+    SKIP_ROWS,
+    _some,
+    *(skip_wide, skip_middle, skip_edge),
+    *(skip_row_wide, skip_row_middle, skip_row_edge),
+)
 
 
 @inner

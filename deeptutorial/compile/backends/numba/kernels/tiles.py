@@ -28,6 +28,7 @@ def _register_file():
 
 
 VECTOR_BYTES, TILE_VECTORS, TILE_SAMPLES = _register_file()
+MIDDLE_VECTORS = TILE_VECTORS - 1  # so that columns can be cut into tiles of much the same width
 TILE_ROWS = 4
 SKIP_ROWS = 2  # of a tile that skips what is zero in all of them: more share fewer zeros
 GATHER_VECTORS = 8
@@ -375,7 +376,9 @@ def _dot_tile(samples):
 
 multiply_wide = _multiply_tile(TILE_ROWS, TILE_VECTORS, masked=False)
 multiply_edge = _multiply_tile(TILE_ROWS, 2, masked=True)
+multiply_middle = _multiply_tile(TILE_ROWS, MIDDLE_VECTORS, masked=False)
 multiply_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False)
+multiply_row_middle = _multiply_tile(1, MIDDLE_VECTORS, masked=False)
 multiply_row_edge = _multiply_tile(1, 2, masked=True)
 copy_wide = _copy_tile(TILE_VECTORS)
 transpose = _transpose_tile()
@@ -385,8 +388,10 @@ gather_narrow = _gather_tile(2, masked=True)
 nonzero_bits = _nonzero_bits()
 nonzero_bits_transposed = _nonzero_bits_transposed()
 skip_wide = _multiply_tile(SKIP_ROWS, TILE_VECTORS, masked=False, skips=True)
+skip_middle = _multiply_tile(SKIP_ROWS, MIDDLE_VECTORS, masked=False, skips=True)
 skip_edge = _multiply_tile(SKIP_ROWS, 2, masked=True, skips=True)
 skip_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False, skips=True)
+skip_row_middle = _multiply_tile(1, MIDDLE_VECTORS, masked=False, skips=True)
 skip_row_edge = _multiply_tile(1, 2, masked=True, skips=True)
 finite = _finite_tile(TILE_VECTORS)
 dot_samples = _dot_tile(TILE_SAMPLES)
