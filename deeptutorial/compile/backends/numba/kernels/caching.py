@@ -11,6 +11,7 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
+from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
 from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.ops import box_muller, draws
 
@@ -64,6 +65,6 @@ def compiled(signature, function) -> CFunc:
     kernel = CFunc(function, normalize_signature(signature), {}, {})
     with suppress(RuntimeError):  # there is no folder that may be written to
         kernel._cache = _KernelCache(function)
-    with SignalsHeld():
+    with SignalsHeld(), optimised_as_a_whole():
         kernel.compile()
     return kernel
