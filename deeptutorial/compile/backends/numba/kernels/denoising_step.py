@@ -52,8 +52,8 @@ WRONG_PARAMETERS = (
 )
 WRONG_INPUT = "the corrupted input, or its noise, does not have the shape of x"
 
-MOST_ROWS = 768  # examples at a time: with more, what lies between two phases leaves the cache
-CHUNK = 512
+MOST_ROWS = 320  # examples at a time: with more, what lies between two phases leaves the cache
+CHUNK = 200  # the most of a piece, if there are several
 PANEL = 96  # rows of W, or samples, whose slice of a tile's width fits the first-level cache
 ZERO, ONE = np.int64(0), np.int64(1)  # as literals they would have the products compiled anew
 
@@ -289,7 +289,7 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     units = LINE // size
     Hp = (H + units - 1) // units * units
     Vp = (V + units - 1) // units * units
-    rows = max(1, B) if B <= MOST_ROWS else CHUNK
+    rows = max(1, B if B <= MOST_ROWS else (B - 1) // ((B - 1) // CHUNK + 1) + 1)
     listed = PANEL * max(rows, 16)
 
     task = np.empty(_SIZE, np.int64)
