@@ -1,5 +1,9 @@
 """Products that take their elementwise graph along: the same results, for whatever stands there."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytensor
 import pytensor.scalar as ps
@@ -151,6 +155,26 @@ def test_op_is_what_numpy_makes_of_it(seed, sizes, set_threads):
     for others in results[1:]:  # no bit depends on the number of threads
         for got, expected in zip(others, results[0], strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("processor", "features"), [("generic", ""), ("haswell", "+avx,+avx2,+fma")]
+)
+def test_vectors_of_16_and_32_bytes(processor, features, tmp_path):
+    """Other processors' tiles have other sizes: the tests above and below, once more with these."""
+    surroundings = {
+        **os.environ,
+        "NUMBA_CPU_NAME": processor,
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}",
+    }
+    chosen = "what_numpy_makes_of_it or change_no_bit"
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [*pytest_, "-k", chosen, __file__]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

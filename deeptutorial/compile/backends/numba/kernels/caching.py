@@ -23,9 +23,10 @@ inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 @cache
 def sources_digest() -> str:
-    """Return a digest of all files that go into compiled kernels."""
+    """Return a digest of all files that decide what kernels are compiled to."""
     here = Path(__file__).parent
-    elsewhere = (here.parent / "dispatch.py", Path(draws.__file__), Path(box_muller.__file__))
+    beside = (here.parent / name for name in ("dispatch.py", "whole_libraries.py"))
+    elsewhere = (*beside, Path(draws.__file__), Path(box_muller.__file__))
     digest = sha256()
     for source in (*sorted(here.glob("*.py")), *elsewhere):
         digest.update(source.read_bytes())

@@ -139,7 +139,7 @@ def _put_product(kind, a, b, r, rows, c, columns, first, last, C, ldc, fresh, bi
             if packed != 0:
                 factor = carray(pointer(packed, like), 1)
                 pack(factor, WIDTH // size, B, f0, ldb, depth, columns, kind == NT)
-                f0, ldf, room = ZERO, WIDTH // size, ldc
+                f0, ldf, room = ZERO, WIDTH // size, min(ldc, WIDTH // size)
             multiply(
                 C, ZERO, ldc, rows, A, a0, a_row, a_column, factor, f0, ldf, depth, columns, room,
                 fresh,
@@ -409,8 +409,10 @@ def _drive(plan_address, table_address, like):
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
     down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
-    if is_packed and beside > 1:
-        beside += beside % 2  # as many for each of two threads, and all of much the same width
+    if is_packed:
+        beside = (N * size - 1) // WIDTH + 1
+        if beside > 1:  # as many for each of two threads, and all of much the same width
+            beside += beside % 2
     if M == 0 or N == 0:
         down = beside = 0
     T = threads.thread_count() if work >= SMALL else 1

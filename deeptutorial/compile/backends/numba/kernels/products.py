@@ -63,32 +63,28 @@ def _product(most, chosen, wide, middle, edge, row_wide, row_middle, row_edge):
         n = 0
         while n < N:
             vectors, space = (N - n - 1) // lanes + 1, (room - n) // lanes
-            if vectors >= TILE_VECTORS and space >= TILE_VECTORS:
-                width = TILE_VECTORS
-            elif vectors > 2 and space >= MIDDLE_VECTORS:
-                width = MIDDLE_VECTORS
-            else:
-                width = 2
+            is_wide = vectors >= TILE_VECTORS and space >= TILE_VECTORS
+            is_middle = not is_wide and vectors > 2 and space >= MIDDLE_VECTORS
             b = b0 + n
             m = 0
             while m < M:
                 c, a = c0 + m * ldc + n, a0 + m * a_row
                 rows = most if m + most <= M else 1
                 k = chosen(ks, m, rows)
-                if rows > 1 and width == TILE_VECTORS:
+                if rows > 1 and is_wide:
                     wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
-                elif rows > 1 and width == MIDDLE_VECTORS:
+                elif rows > 1 and is_middle:
                     middle(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
                 elif rows > 1:
                     edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
-                elif width == TILE_VECTORS:
+                elif is_wide:
                     row_wide(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
-                elif width == MIDDLE_VECTORS:
+                elif is_middle:
                     row_middle(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, 0, fresh)
                 else:
                     row_edge(C, c, ldc, A, a, a_row, a_col, B, b, ldb, k, N - n, fresh)
                 m += rows
-            n += width * lanes
+            n += lanes * (TILE_VECTORS if is_wide else MIDDLE_VECTORS if is_middle else 2)
 
     return product
 
