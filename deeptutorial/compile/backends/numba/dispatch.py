@@ -26,7 +26,6 @@ from deeptutorial.compile.backends.numba.kernels import (
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
-from deeptutorial.compile.backends.numba.linker import quicken_graphs_with
 from deeptutorial.compile.backends.numba.whole_calls import make_calls_whole
 from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
@@ -37,15 +36,6 @@ from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 __all__ = []
 
 make_calls_whole()
-quicken_graphs_with(
-    CheckedLabels,
-    CoinFlips,
-    DenoisingStep,
-    FusedProducts,
-    MinibatchSlice,
-    NormalNumbers,
-    UniformNumbers,
-)
 
 
 def _cache_key(what: str) -> str:

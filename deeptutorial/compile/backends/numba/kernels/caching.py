@@ -11,7 +11,6 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
-from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
 from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.ops import box_muller, draws
 
@@ -25,8 +24,7 @@ inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sources_digest() -> str:
     """Return a digest of all files that decide what kernels are compiled to."""
     here = Path(__file__).parent
-    beside = (here.parent / name for name in ("dispatch.py", "whole_libraries.py"))
-    elsewhere = (*beside, Path(draws.__file__), Path(box_muller.__file__))
+    elsewhere = (here.parent / "dispatch.py", Path(draws.__file__), Path(box_muller.__file__))
     digest = sha256()
     for source in (*sorted(here.glob("*.py")), *elsewhere):
         digest.update(source.read_bytes())
@@ -66,6 +64,6 @@ def compiled(signature, function) -> CFunc:
     kernel = CFunc(function, normalize_signature(signature), {}, {})
     with suppress(RuntimeError):  # there is no folder that may be written to
         kernel._cache = _KernelCache(function)
-    with SignalsHeld(), optimised_as_a_whole():
+    with SignalsHeld():
         kernel.compile()
     return kernel
