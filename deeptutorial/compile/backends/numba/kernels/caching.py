@@ -22,7 +22,7 @@ inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 @cache
 def sources_digest() -> str:
-    """Return a digest of all files that decide what kernels are compiled to."""
+    """Return a digest of all files that go into compiled kernels."""
     here = Path(__file__).parent
     elsewhere = (here.parent / "dispatch.py", Path(draws.__file__), Path(box_muller.__file__))
     digest = sha256()

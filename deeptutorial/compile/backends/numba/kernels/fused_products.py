@@ -408,11 +408,10 @@ def _drive(plan_address, table_address, like):
     tile_m, tile_n, columns_first = _tiles(kinds, in_pieces, is_packed, M, N, size)
     tile_m, tile_n = min(tile_m, max(M, 1)), min(tile_n, max(N, 1))
     tile_n = _line(tile_n * size) // size
-    down, beside = (M - 1) // tile_m + 1, (N - 1) // tile_n + 1
-    if is_packed:
-        beside = (N * size - 1) // WIDTH + 1
-        if beside > 1:  # as many for each of two threads, and all of much the same width
-            beside += beside % 2
+    down = (M - 1) // tile_m + 1
+    beside = (N - 1) // (WIDTH // size if is_packed else tile_n) + 1
+    if is_packed and beside > 1:  # as many for each of two threads, and all of much the same width
+        beside += beside % 2
     if M == 0 or N == 0:
         down = beside = 0
     T = threads.thread_count() if work >= SMALL else 1
