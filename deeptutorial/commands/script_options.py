@@ -11,6 +11,7 @@ import pytensor
 from deeptutorial.commands.parser import OneLineParser, number, whole
 from deeptutorial.commands.together import add_processes, come_together
 from deeptutorial.compile import BackendError, processes, use
+from deeptutorial.compile.backends.numba.kernels.ahead import compile_ahead
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.models.da import RECONSTRUCTION_COSTS
 from deeptutorial.training.film import MOST_FRAMES
@@ -299,4 +300,16 @@ def _as_arguments(
     is_first = (group := processes.group()) is None or group.number == 0
     if (backend, device) != ("numba", "auto") and is_first:
         print(f"On {description}", file=sys.stderr)
+    if backend == "numba":
+        compile_ahead(_kernels(options), pytensor.config.floatX)  # while the data are read, say
     return options
+
+
+def _kernels(options: dict) -> list[str]:
+    """Return whose kernels training will need, in this order."""
+    is_stack = "hidden_layers_sizes" in options
+    by_name = {
+        "denoising_step": is_stack or options["reconstruction_cost"] == "cross-entropy",
+        "fused_products": is_stack or options["reconstruction_cost"] == "squared-error",
+    }
+    return [name for name, is_needed in by_name.items() if is_needed]

@@ -9,7 +9,9 @@ import pytest
 
 KERNELS = """
 from deeptutorial.compile.backends.numba.kernels import denoising_step
-denoising_step.load("float32")
+from deeptutorial.compile.backends.numba.kernels.ahead import put_in_place
+denoising_step.announce("float32")
+put_in_place()
 for V, H in (30, 12), (37, 70):
     W = (rng.random((V, H)) - 0.5).astype("float32")
     b, b_prime = numpy.zeros(H, "float32"), numpy.zeros(V, "float32")

@@ -29,5 +29,5 @@ def full_disk(monkeypatch):
 @pytest.mark.parametrize("fault", [no_folder, full_disk])
 def test_what_cannot_be_kept_is_compiled_all_the_same(fault, monkeypatch):
     fault(monkeypatch)
-    kernel = compiled("float64(float64)", twice)
+    kernel = compiled(twice, "float64(float64)")
     assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(kernel.address)(21) == 42

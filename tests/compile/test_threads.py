@@ -12,6 +12,7 @@ import pytest
 from numba import njit
 
 from deeptutorial.compile.backends.numba.kernels import denoising_step, threads
+from deeptutorial.compile.backends.numba.kernels.ahead import put_in_place
 
 ROOT = Path(__file__).parents[2]
 
@@ -253,7 +254,8 @@ print(os.waitstatus_to_exitcode(status), digest() == before)
 
 def test_callers_in_many_threads():
     """Threads that train at once, without the GIL: each result is what it is alone."""
-    denoising_step.load("float32")
+    denoising_step.announce("float32")
+    put_in_place()
     step = denoising_step.step
 
     @njit(nogil=True)

@@ -26,6 +26,7 @@ from deeptutorial.compile.backends.numba.kernels import (
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
+from deeptutorial.compile.backends.numba.linker import quicken_graphs_with
 from deeptutorial.compile.backends.numba.whole_calls import make_calls_whole
 from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
@@ -36,6 +37,15 @@ from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 __all__ = []
 
 make_calls_whole()
+quicken_graphs_with(
+    CheckedLabels,
+    CoinFlips,
+    DenoisingStep,
+    FusedProducts,
+    MinibatchSlice,
+    NormalNumbers,
+    UniformNumbers,
+)
 
 
 def _cache_key(what: str) -> str:
@@ -46,7 +56,7 @@ def _cache_key(what: str) -> str:
 @register_funcify_and_cache_key(DenoisingStep)
 def _denoising_step(op: DenoisingStep, node, **_):
     dtype = node.inputs[0].dtype
-    denoising_step.load(dtype)
+    denoising_step.announce(dtype)
     step = denoising_step.step
     parameter = owned if op.inplace else copied
 
@@ -222,7 +232,7 @@ def _overload_owned(array):
 @register_funcify_and_cache_key(FusedProducts)
 def _fused_products(op: FusedProducts, node, **_):
     key = _cache_key(f"{FusedProducts} {op._props_dict()}")
-    fused_products.driver(op.dtype)
+    fused_products.announce(op.dtype)
     drive = _driven(threads.keep_plan(key, plan_of(op)), op.dtype)
 
     # One function for each number of inputs and outputs, which compiled code has to know.
@@ -257,7 +267,7 @@ def _fused_products(op: FusedProducts, node, **_):
 
 def _driven(plan: str, dtype: str):
     """Return what calls the driver with a plan and a tuple of arrays, for compiled code."""
-    driver = threads.symbol("drive", dtype)
+    driver = threads.symbol("_drive", dtype)
 
     @intrinsic
     def drive(typing_context, arrays):
@@ -269,7 +279,7 @@ def _driven(plan: str, dtype: str):
                 for field, value in enumerate(_described(context, builder, kind, array)):
                     builder.store(value, builder.gep(table, [word(k * fields + field)]))
             function = ir.FunctionType(word, [word] * 3).as_pointer()
-            kernel = builder.inttoptr(threads.named_address(builder, driver), function)
+            kernel = builder.inttoptr(threads.published_address(builder, driver), function)
             plan_address = threads.named_address(builder, plan)
             return builder.call(kernel, [plan_address, builder.ptrtoint(table, word), word(0)])
 

@@ -2,8 +2,10 @@
 
 PyTensor has Numba compile a function in layers: each Op, a wrapper around each Op, under which it
 is kept on disk, the function that calls the wrappers, and a wrapper around that. In each layer LLVM
-works through all the code of the layers below again. Here there are no wrappers, and only the whole
-function is kept on disk.
+works through all the code of the layers below again. Here there are no wrappers, LLVM works
+through all of it once (`whole_libraries`), and only the whole function is kept on disk. PyTensor's
+own linker does so too, where a graph has some of the project's Ops: it is the one of the tutorial's
+loop, ``pytensor.function`` without a mode.
 
 Floating-point numbers are calculated as they are written, never reordered: LLVM would reorder them
 one way in a function that was just compiled and another way in the same one from the disk, since in
@@ -37,10 +39,11 @@ from pytensor.tensor.math import Argmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 from deeptutorial.compile.backends.numba.whole_calls import converted
+from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
 
-__all__ = ["QuickNumbaLinker"]
+__all__ = ["QuickNumbaLinker", "quicken_graphs_with"]
 
-_VERSION = "quick 4"
+_VERSION = "quick 7"
 """To be changed with what is below, since compiled functions are kept on disk."""
 
 
@@ -55,13 +58,38 @@ class QuickNumbaLinker(NumbaLinker):
     def jit_compile(self, fn_and_cache: tuple[CPUDispatcher, str | None]) -> CPUDispatcher:
         """Let Numba compile it, at the first call."""
         function, key = fn_and_cache
-        return basic.numba_njit(
+        dispatcher = basic.numba_njit(
             function.py_func,
             fastmath=False,
             final_function=True,
             no_cfunc_wrapper=True,
             cache=key is not None,
         )
+        dispatcher._compile_for_args = optimised_as_a_whole()(dispatcher._compile_for_args)
+        return dispatcher
+
+
+def quicken_graphs_with(*ops: type[Op]) -> None:
+    """Let PyTensor's own linker do what the quick one does for graphs with one of these Ops."""
+    convert, compile_layers = NumbaLinker.fgraph_convert, NumbaLinker.jit_compile
+
+    def fgraph_convert(
+        linker: NumbaLinker, fgraph: FunctionGraph, **kwargs
+    ) -> tuple[CPUDispatcher, str | None]:
+        linker.is_quick = any(isinstance(node.op, ops) for node in fgraph.apply_nodes)
+        return (QuickNumbaLinker.fgraph_convert if linker.is_quick else convert)(
+            linker, fgraph, **kwargs
+        )
+
+    def jit_compile(
+        linker: NumbaLinker, fn_and_cache: tuple[CPUDispatcher, str | None]
+    ) -> CPUDispatcher:
+        return (QuickNumbaLinker.jit_compile if linker.is_quick else compile_layers)(
+            linker, fn_and_cache
+        )
+
+    NumbaLinker.fgraph_convert = fgraph_convert
+    NumbaLinker.jit_compile = jit_compile
 
 
 @contextmanager

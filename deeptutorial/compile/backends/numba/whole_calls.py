@@ -44,6 +44,7 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
 from pytensor.tensor.type import TensorType
 
+from deeptutorial.compile.backends.numba.kernels.ahead import needed_kernels, put_in_place
 from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.host_values import bring_to_host
 from deeptutorial.compile.one_instruction import places, put
@@ -91,10 +92,11 @@ def _create_jitable_thunk(
             linker, compute_map, order, input_storage, output_storage, storage_map
         )
     nodes = [output.owner for output in fgraph.outputs if output.owner is not None][:1]
-    converted = linker.fgraph_convert(_graph_without_data(fgraph), squeeze_output=True)
-    if converted[1] is None:  # an Op may run in Python, where nobody knows what it keeps
-        graph = _graph_without_data(fgraph, is_lending=False)
-        converted = linker.fgraph_convert(graph, squeeze_output=True)
+    with needed_kernels() as kernels:
+        converted = linker.fgraph_convert(_graph_without_data(fgraph), squeeze_output=True)
+        if converted[1] is None:  # an Op may run in Python, where nobody knows what it keeps
+            graph = _graph_without_data(fgraph, is_lending=False)
+            converted = linker.fgraph_convert(graph, squeeze_output=True)
     function = linker.jit_compile(converted)
     inputs = [storage_map[variable] for variable in fgraph.inputs]
     outputs = [storage_map[variable] for variable in fgraph.outputs]
@@ -108,6 +110,7 @@ def _create_jitable_thunk(
             raise _BroughtToHostError
         with SignalsHeld():
             compiled = compile_for_args(*args)
+            put_in_place(kernels)
             careful = any(map(_may_run_python, function.overloads.values()))
         return compiled
 

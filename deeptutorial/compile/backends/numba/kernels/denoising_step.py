@@ -14,19 +14,18 @@ too large to be read from memory as often as that. Three decisions make the step
 * **Zeros are skipped.** Most pixels of a digit are black, and corruption blackens more. Where few
   pixels are left, the two products that have the corrupted input as a factor visit those only.
 
-`step` is called from compiled code. It finds the phases below by address, and `load` must have been
-called before: a caller is then compiled without compiling them again.
+`step` is called from compiled code. It finds the phases below by address, announced and put in
+place before: a caller is then compiled without compiling them again.
 """
-
-from functools import cache
 
 import numpy as np
 from numba import carray, njit, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.ahead import Kernel, compile_ahead
 from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive, pointer, rows_of
-from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import (
     add_to,
     copy,
@@ -38,7 +37,7 @@ from deeptutorial.compile.backends.numba.kernels.elementwise import (
 from deeptutorial.compile.backends.numba.kernels.products import dot, dots, gather, multiply
 from deeptutorial.compile.backends.numba.kernels.tiles import TILE_ROWS
 
-__all__ = ["load", "step"]
+__all__ = ["announce", "kernels", "step"]
 
 LINE = threads.LINE
 
@@ -237,13 +236,19 @@ def _phases(T, task, W):
     threads.end(helped)
 
 
-@cache
-def load(dtype: str) -> None:
-    """Compile the phases for a float type, or read them from Numba's cache, for `step` to find."""
+def kernels(dtype: str) -> list[Kernel]:
+    """Return what is to be compiled for a float type: the phases."""
     like = types.CPointer(from_dtype(np.dtype(dtype)))
     signature = types.void(types.int64, types.CPointer(types.int64), like)
-    for phase in (_encode, _code, _decode, _code_error, _update):
-        threads.publish(phase.__name__, dtype, compiled(signature, phase))
+    phases = (_encode, _code, _decode, _code_error, _update)
+    return [Kernel(phase, signature) for phase in phases]
+
+
+def announce(dtype: str) -> None:
+    """Let `step` find the phases for a float type, once they are put in place."""
+    compile_ahead(["denoising_step"], dtype)
+    for kernel in kernels(dtype):
+        threads.publish(kernel, dtype)
 
 
 @njit(error_model="numpy")

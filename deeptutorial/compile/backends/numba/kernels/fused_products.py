@@ -19,11 +19,10 @@ make it fast:
 How the work is cut depends on shapes alone, and each number is made in one order: results do not
 depend on how many threads there are, or on which does what.
 
-Compiled code calls `drive` by its address, with a plan (what is to be done) and a table (the
+Compiled code calls `_drive` by its address, with a plan (what is to be done) and a table (the
 arrays).
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,9 @@ from numba import carray, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
+from deeptutorial.compile.backends.numba.kernels.ahead import Kernel, compile_ahead
 from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive, pointer
-from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 from deeptutorial.compile.backends.numba.kernels.elementwise import add_to, count_nonzeros
 from deeptutorial.compile.backends.numba.kernels.products import (
     dot,
@@ -49,7 +49,19 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     VECTOR_BYTES,
 )
 
-__all__ = ["COLUMN", "FIELDS", "FULL", "NN", "NT", "ROW", "SCALAR", "TN", "WRONG_SHAPES", "driver"]
+__all__ = [
+    "COLUMN",
+    "FIELDS",
+    "FULL",
+    "NN",
+    "NT",
+    "ROW",
+    "SCALAR",
+    "TN",
+    "WRONG_SHAPES",
+    "announce",
+    "kernels",
+]
 
 # A product of A and B, as they are stored: A B, A B.T, A.T B.
 NN, NT, TN = np.int64(0), np.int64(1), np.int64(2)  # literals would have all compiled anew
@@ -457,8 +469,8 @@ def _drive(plan_address, table_address, like):
     if down > 0:
         helped = threads.begin(T)
         if pieces > 0:
-            threads.together(threads.address("make_pieces", like), T, address, helped)
-        threads.together(threads.address("finish", like), T, address, helped)
+            threads.together(threads.address("_make_pieces", like), T, address, helped)
+        threads.together(threads.address("_finish", like), T, address, helped)
         threads.end(helped)
     for s in range(n_sums):
         out, parts = arrays[n_inputs + n_stored + s], operands[n_inputs + n_stored + s][_FIRST]
@@ -486,16 +498,19 @@ def _add_up(axis, out, parts, M, N, down, beside, like):
         _vector(out[_ADDRESS] + i * size, ONE, like)[0] = total
 
 
-@cache
-def driver(dtype: str) -> int:
-    """Compile for a float type, or read from the cache, what plans are run by; return its address.
-
-    It is called as ``int64(int64 *plan, int64 *table, anything)``.
-    """
+def kernels(dtype: str) -> list[Kernel]:
+    """Return what is to be compiled for a float type."""
     like = types.CPointer(from_dtype(np.dtype(dtype)))
     phase = types.void(types.int64, types.CPointer(types.int64), like)
-    threads.publish("make_pieces", dtype, compiled(phase, _make_pieces))
-    threads.publish("finish", dtype, compiled(phase, _finish))
-    drive = compiled(types.int64(types.int64, types.int64, like), _drive)
-    threads.publish("drive", dtype, drive)
-    return drive.address
+    drive = types.int64(types.int64, types.int64, like)
+    return [Kernel(_make_pieces, phase), Kernel(_finish, phase), Kernel(_drive, drive)]
+
+
+def announce(dtype: str) -> None:
+    """Let compiled code find what plans are run by, once it is put in place.
+
+    `_drive` is called as ``int64(int64 *plan, int64 *table, anything)``.
+    """
+    compile_ahead(["fused_products"], dtype)
+    for kernel in kernels(dtype):
+        threads.publish(kernel, dtype)

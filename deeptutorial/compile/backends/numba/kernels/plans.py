@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 
+from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.epilogue import compile_epilogue
 from deeptutorial.compile.backends.numba.kernels.fused_products import (
     COLUMN,
@@ -14,7 +15,7 @@ from deeptutorial.compile.backends.numba.kernels.fused_products import (
     SCALAR,
     TN,
     WRONG_SHAPES,
-    driver,
+    announce,
 )
 from deeptutorial.compile.ops.fused_products import FusedProducts
 
@@ -44,7 +45,9 @@ def run_in_python(op: FusedProducts, inputs: list[np.ndarray]) -> list[np.ndarra
         for k, (shape, output_type) in enumerate(zip(shapes, op.output_types, strict=True))
     ]
     table = np.array([_described(v) for v in (*inputs, *outputs)], np.int64)
-    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(driver(op.dtype))
+    announce(op.dtype)
+    drive = threads.published("_drive", op.dtype)
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(drive)
     if call(plan.ctypes.data, table.ctypes.data, None) != 0:
         raise ValueError(WRONG_SHAPES)
     return outputs

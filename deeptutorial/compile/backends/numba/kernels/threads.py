@@ -25,7 +25,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import cython_blas
 
-from deeptutorial.compile.backends.numba.kernels.caching import compiled, inner
+from deeptutorial.compile.backends.numba.kernels.ahead import Kernel, announce, put_in_place
+from deeptutorial.compile.backends.numba.kernels.caching import inner
 
 __all__ = [
     "LINE",
@@ -39,6 +40,8 @@ __all__ = [
     "named_address",
     "publish",
     "publish_address",
+    "published",
+    "published_address",
     "symbol",
     "thread_count",
     "together",
@@ -163,10 +166,10 @@ def call_loop(typing_context, loop, rows, columns, operands):
 @intrinsic(prefer_literal=True)
 def address(typing_context, name, like):
     """The address of a kernel, as published for the type that `like` points at."""
-    published = symbol(name.literal_value, f"float{like.dtype.bitwidth}")
+    kernel = symbol(name.literal_value, f"float{like.dtype.bitwidth}")
 
     def codegen(context, builder, signature, values):
-        return named_address(builder, published)
+        return published_address(builder, kernel)
 
     return types.int64(name, like), codegen
 
@@ -177,6 +180,12 @@ def named_address(builder: ir.IRBuilder, symbol: str):
     if variable is None:
         variable = ir.GlobalVariable(builder.module, ir.IntType(64), symbol)
     return builder.ptrtoint(variable, ir.IntType(64))
+
+
+def published_address(builder: ir.IRBuilder, symbol: str):
+    """The address of a kernel, read from where it is put before compiled code is called."""
+    place = named_address(builder, symbol)
+    return builder.load(builder.inttoptr(place, ir.IntType(64).as_pointer()))
 
 
 def symbol(name: str, dtype: str) -> str:
@@ -193,19 +202,33 @@ def keep_plan(key: str, plan: np.ndarray) -> str:
     return name
 
 
-def publish(name: str, dtype: str, kernel) -> None:
-    """Let compiled code find a kernel; it lives to the end of the process."""
-    _registered.append(kernel)
-    publish_address(symbol(name, dtype), kernel.address)
+def publish(kernel: Kernel, dtype: str) -> None:
+    """Let compiled code find a kernel, once it is put in place; to the end of the process."""
+    name = symbol(kernel.function.__name__, dtype)
+    if name not in _places:
+        _places[name] = np.zeros(1, np.int64)
+        llvm.add_symbol(name, _places[name].ctypes.data)
+    announce(kernel, _places[name])
+    _prepare_help()
+
+
+def published(name: str, dtype: str) -> int:
+    """Put the kernels in place; return the address of one of them."""
+    put_in_place()
+    return int(_places[symbol(name, dtype)][0])
 
 
 def publish_address(symbol: str, address: int) -> None:
     """Let compiled code find machine code that helpers may run."""
-    if _table[_HELP] == 0:  # so nobody can have called for help yet
-        helping = compiled("void(int64)", _help)
-        _registered.append(helping)
-        _table[_HELP] = helping.address
     llvm.add_symbol(symbol, address)
+    _prepare_help()
+
+
+def _prepare_help() -> None:
+    if _table[_HELP] == 0:  # so nobody can have called for help yet
+        helping = Kernel(_help, "void(int64)")
+        announce(helping, _table[_HELP : _HELP + 1])
+        put_in_place({helping})
 
 
 @intrinsic
@@ -440,7 +463,7 @@ def _forget() -> None:
     _table[_CALLS:_ANSWERS] = 1  # odd: nothing to do
 
 
-_registered: list = []
+_places: dict[str, np.ndarray] = {}
 _plans: dict[str, np.ndarray] = {}
 _create, *_functions, _table[_FOR_EVER] = _system()
 for _place, _function in zip((_WAIT, _WAKE, _CREATE), _functions, strict=True):

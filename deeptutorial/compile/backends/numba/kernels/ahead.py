@@ -1,0 +1,149 @@
+"""Kernels that another process compiles while this one does something else.
+
+What is compiled for a graph need not know the address of a kernel, only where it will be found. So
+kernels are announced first, and put in place before a function is called for the first time. One
+that is on disk is there at once. In a first run there is none, and half of the time would go by
+with compiling them: where there is a second core, another Python does it meanwhile, and keeps them
+on disk. What that one has not done, whatever happened to it, is compiled here.
+"""
+
+import atexit
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
+
+from deeptutorial.compile.backends.numba.kernels.caching import cache_folder, compiled, is_kept
+
+__all__ = ["Kernel", "announce", "compile_ahead", "needed_kernels", "put_in_place"]
+
+ROOM = __name__.rpartition(".")[0]
+
+
+class Kernel(NamedTuple):
+    """A function to be compiled to machine code with an address, and its signature."""
+
+    function: Callable
+    signature: Any
+
+
+_announced: dict[Kernel, np.ndarray] = {}
+_in_use: list[CFunc] = []  # to the end of the process
+_asked_for: set[tuple[str, str]] = set()
+_helpers: dict[str, subprocess.Popen] = {}  # by the modules whose kernels they compile
+_done: set[str] = set()  # those modules that nobody need wait for any more
+_is_helper = False
+_needed: ContextVar[set[Kernel] | None] = ContextVar("needed", default=None)
+
+
+@contextmanager
+def needed_kernels() -> Iterator[set[Kernel]]:
+    """Collect the kernels that are announced in between: what is converted there needs them."""
+    kernels: set[Kernel] = set()
+    token = _needed.set(kernels)
+    try:
+        yield kernels
+    finally:
+        _needed.reset(token)
+
+
+@global_compiler_lock
+def announce(kernel: Kernel, place: np.ndarray) -> None:
+    """Let the address of a kernel be put into a place, an array of one int64, in time."""
+    needed = _needed.get()
+    if needed is not None:
+        needed.add(kernel)
+    if place[0] == 0 and kernel not in _announced:
+        _announced[kernel] = place
+        if kernel.function.__module__ not in _helpers and is_kept(*kernel):
+            put_in_place({kernel})
+
+
+@global_compiler_lock
+def put_in_place(kernels: Iterable[Kernel] | None = None) -> None:
+    """Put the addresses of kernels that were announced, or of all, where they are looked for."""
+    for kernel in [k for k in _announced if kernels is None or k in kernels]:
+        _wait_for(kernel.function.__module__)
+        machine_code = compiled(*kernel)
+        _in_use.append(machine_code)
+        _announced[kernel][0] = machine_code.address
+        del _announced[kernel]
+
+
+@global_compiler_lock
+def compile_ahead(subjects: Sequence[str], dtype: str) -> None:
+    """Begin to compile kernels in another process, if they are not on disk.
+
+    Parameters
+    ----------
+    subjects : sequence of str
+        Of "denoising_step" and "fused_products", those whose kernels will be needed, in this order.
+    dtype : {"float32", "float64"}
+        Of the parameters.
+    """
+    modules = []
+    for name in (f"{ROOM}.{subject}" for subject in subjects):
+        if (name, dtype) not in _asked_for and name not in _helpers:
+            _asked_for.add((name, dtype))
+            if not all(is_kept(*kernel) for kernel in import_module(name).kernels(dtype)):
+                modules.append(name)
+    if modules and _can_have_a_helper():
+        with suppress(OSError):  # there are too many processes, say
+            _helpers.update(dict.fromkeys(modules, _started(modules, dtype)))
+
+
+def _can_have_a_helper() -> bool:
+    if _is_helper or cache_folder() is None:
+        return False
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Where Python is a part of another program, that one's name may stand there.
+    name = os.path.basename(sys.executable or "").lower()
+    return cores != 1 and re.fullmatch(r"python[\d.]*w?(\.exe)?", name) is not None
+
+
+def _started(modules: list[str], dtype: str) -> subprocess.Popen:
+    work = (
+        # Looking for garbage takes a tenth of the time, and there is none worth it.
+        f"import gc; gc.disable(); import sys; sys.path[:] = {sys.path!r}; "
+        f"from {__name__} import _help; _help({modules!r}, {dtype!r})"
+    )
+    helper = subprocess.Popen(
+        [sys.executable, "-c", work],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    atexit.register(_stop, helper)
+    return helper
+
+
+def _stop(helper: subprocess.Popen) -> None:
+    with helper:
+        helper.kill()
+
+
+def _help(modules: list[str], dtype: str) -> None:
+    """Do what a helper does: compile the kernels of modules, and print the name of each that is."""
+    global _is_helper
+    _is_helper = True
+    for name in modules:
+        import_module(name).announce(dtype)
+        put_in_place()
+        print(name, flush=True)
+
+
+def _wait_for(module: str) -> None:
+    """Wait until a module's helper, if it has one, has compiled its kernels, or has ended."""
+    while module in _helpers and module not in _done:
+        line = _helpers[module].stdout.readline()  # type: ignore[union-attr]  # it is a pipe
+        _done.add(line.strip() or module)

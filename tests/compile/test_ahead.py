@@ -1,0 +1,95 @@
+"""Kernels that another process compiles: they are the same, whatever happens to it."""
+
+import os
+import subprocess
+import sys
+from inspect import cleandoc
+
+import pytest
+
+from deeptutorial.compile.backends.numba.kernels import ahead
+
+TRAIN = """
+import hashlib, sys
+import numpy, pytensor
+pytensor.config.floatX = "float32"
+from deeptutorial import dA
+from deeptutorial.compile.backends.numba.kernels import ahead, denoising_step
+{before}
+rng = numpy.random.RandomState(3)
+x = pytensor.shared(rng.uniform(size=(40, 30)).astype("float32"))
+index = pytensor.tensor.lscalar()
+da = dA(numpy_rng=rng, n_visible=30, n_hidden=20, input=pytensor.tensor.matrix())
+cost, updates = da.get_cost_updates(0.3, 0.1)
+train = pytensor.function(
+    [index], cost, updates=updates, givens={{da.x: x[index * 20 : (index + 1) * 20]}}
+)
+{then}
+digest = hashlib.sha256()
+for i in range(10):
+    digest.update(train(i % 2))
+digest.update(da.W.get_value())
+print(digest.hexdigest())
+"""
+
+ALONE = "ahead._is_helper = True  # so that it has none"
+BROKEN = """
+sys.executable = {broken!r}
+"""
+KILLED = """
+(helper,) = set(ahead._helpers.values())
+helper.kill()
+"""
+HELPED = """
+(helper,) = set(ahead._helpers.values())
+kernels = denoising_step.kernels("float32")
+assert not all(ahead.is_kept(*kernel) for kernel in kernels)
+ahead._wait_for(kernels[0].function.__module__)
+assert all(ahead.is_kept(*kernel) for kernel in kernels)
+assert set(kernels) <= set(ahead._announced)  # nobody here has needed them yet
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ahead._can_have_a_helper(), reason="there is no second core")
+def test_whatever_happens_to_the_helper(tmp_path):
+    broken = tmp_path / "python3.99"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+
+    def digest(name, before="", then=""):
+        caches = {
+            "NUMBA_CACHE_DIR": str(tmp_path / name),
+            "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / name}",
+        }
+        program = TRAIN.format(before=cleandoc(before), then=cleandoc(then))
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=os.environ | caches, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    alone = digest("alone", before=ALONE)
+    assert digest("helped", then=HELPED) == alone
+    assert digest("broken", before=BROKEN.format(broken=str(broken))) == alone
+    assert digest("killed", then=KILLED) == alone
+    assert digest("helped") == alone  # from the disk
+
+
+@pytest.mark.parametrize("executable", ["/usr/bin/blender", "/opt/python-like-app", "", None])
+def test_what_is_no_python_is_not_started(executable, monkeypatch):
+    monkeypatch.setattr(ahead, "cache_folder", lambda: "somewhere")
+    monkeypatch.setattr(ahead.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
+    assert ahead._can_have_a_helper()
+    monkeypatch.setattr(sys, "executable", executable)
+    assert not ahead._can_have_a_helper()
+
+
+def test_without_a_second_core_or_a_folder_there_is_no_helper(monkeypatch):
+    monkeypatch.setattr(ahead, "cache_folder", lambda: "somewhere")
+    monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda _: {1}, raising=False)
+    assert not ahead._can_have_a_helper()
+    monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(ahead, "cache_folder", lambda: None)
+    assert not ahead._can_have_a_helper()

@@ -1,0 +1,52 @@
+"""What is optimised as a whole, beside what is not."""
+
+import subprocess
+import sys
+from inspect import cleandoc
+
+HELPED = cleandoc(
+    """
+    import numpy as np
+    import pytensor.link.numba
+    from numba import njit
+    from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
+
+    @njit
+    def helper(x, a):  # too long to become a part of what calls it
+        total = 0.0
+        for i in range(len(x)):
+            for k in range(int(a) + 3):
+                total += np.sin(x[i] * a + k) + np.cos(x[i] + a) * np.log(x[i] + 2 + k)
+        for i in range(len(x)):
+            total += np.tan(x[i] * total + a) + np.arctan2(x[i], total + a)
+        for i in range(len(x) - 1):
+            total += np.hypot(x[i], x[i + 1]) + np.arcsin(x[i] / 2) * a
+        return total
+
+    @njit
+    def whole(x):  # where `a` is always 1, so that LLVM need not hand it on
+        return helper(x, 1.0) + helper(x + 0.1, 1.0)
+
+    @njit
+    def ordinary(x):
+        return (
+            helper(x * 0.10, 2.0) + helper(x * 0.15, 3.0) + helper(x * 0.20, 4.0)
+            + helper(x * 0.25, 5.0) + helper(x * 0.30, 6.0) + helper(x * 0.35, 7.0)
+            + helper(x * 0.40, 8.0) + helper(x * 0.45, 9.0) + helper(x * 0.50, 10.0)
+        )
+
+    x = np.linspace(0.1, 0.9, 5)
+    with optimised_as_a_whole():
+        found = whole(x)
+    np.testing.assert_allclose(found, whole.py_func(x))
+    python = helper.py_func
+    expected = sum(python(x * (0.05 * k), float(k)) for k in range(2, 11))
+    np.testing.assert_allclose(ordinary(x), expected)
+    """
+)
+
+
+def test_another_library_does_not_call_what_was_fitted_to_others_arguments():
+    """It did, and crashed: so this is a process of its own."""
+    done = subprocess.run([sys.executable, "-c", HELPED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
