@@ -64,8 +64,7 @@ def test_no_home(dA, tally, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["numba", "jax"])
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(("backend", "n_threads"), [("numba", 2), ("jax", 1)])
 def test_three_kills_on_mnist(backend, n_threads, mnist_folder, tally, tmp_path):
     if not drill.is_there(backend):
         pytest.skip(f"{backend} is not installed")
