@@ -47,6 +47,7 @@ assert not all(ahead.is_kept(*kernel) for kernel in kernels)
 ahead._wait_for(kernels[0].function.__module__)
 assert all(ahead.is_kept(*kernel) for kernel in kernels)
 assert set(kernels) <= set(ahead._announced)  # nobody here has needed them yet
+assert helper.wait() == 0
 """
 
 

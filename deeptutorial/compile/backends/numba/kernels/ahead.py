@@ -140,6 +140,7 @@ def _help(modules: list[str], dtype: str) -> None:
         import_module(name).announce(dtype)
         put_in_place()
         print(name, flush=True)
+    os._exit(0)  # to take everything apart would keep a core busy that trains by now
 
 
 def _wait_for(module: str) -> None:
