@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -38,7 +39,6 @@ class Kernel(NamedTuple):
 
 _announced: dict[Kernel, np.ndarray] = {}
 _in_use: list[CFunc] = []  # to the end of the process
-_asked_for: set[tuple[str, str]] = set()
 _helpers: dict[str, subprocess.Popen] = {}  # by the modules whose kernels they compile
 _done: set[str] = set()  # those modules that nobody need wait for any more
 _is_helper = False
@@ -90,15 +90,16 @@ def compile_ahead(subjects: Sequence[str], dtype: str) -> None:
     dtype : {"float32", "float64"}
         Of the parameters.
     """
-    modules = []
-    for name in (f"{ROOM}.{subject}" for subject in subjects):
-        if (name, dtype) not in _asked_for and name not in _helpers:
-            _asked_for.add((name, dtype))
-            if not all(is_kept(*kernel) for kernel in import_module(name).kernels(dtype)):
-                modules.append(name)
+    names = [f"{ROOM}.{subject}" for subject in subjects]
+    modules = [name for name in names if name not in _helpers and not _were_kept(name, dtype)]
     if modules and _can_have_a_helper():
         with suppress(OSError):  # there are too many processes, say
             _helpers.update(dict.fromkeys(modules, _started(modules, dtype)))
+
+
+@cache
+def _were_kept(module: str, dtype: str) -> bool:
+    return all(is_kept(*kernel) for kernel in import_module(module).kernels(dtype))
 
 
 def _can_have_a_helper() -> bool:
