@@ -37,17 +37,34 @@ BROKEN = """
 sys.executable = {broken!r}
 """
 KILLED = """
-(helper,) = set(ahead._helpers.values())
-helper.kill()
+(helper,) = ahead._helpers
+helper.process.kill()
 """
 HELPED = """
-(helper,) = set(ahead._helpers.values())
+(helper,) = ahead._helpers
 kernels = denoising_step.kernels("float32")
-assert not all(ahead.is_kept(*kernel) for kernel in kernels)
-ahead._wait_for(kernels[0].function.__module__)
+assert helper.kernels == kernels
+assert not any(map(helper.is_at, kernels[1:]))
+helper.process.wait()
+assert helper.process.returncode == 0
+assert helper.process.stdout.read().split() == [kernel.function.__name__ for kernel in kernels]
 assert all(ahead.is_kept(*kernel) for kernel in kernels)
 assert set(kernels) <= set(ahead._announced)  # nobody here has needed them yet
-assert helper.wait() == 0
+"""
+SHARED = """
+import os, signal
+(helper,) = ahead._helpers
+while not ahead.is_kept(*helper.kernels[0]):
+    pass
+os.kill(helper.process.pid, signal.SIGSTOP)  # at the second, or further
+rest = [kernel for kernel in helper.kernels if not ahead.is_kept(*kernel)]
+ahead.put_in_place(rest[1:])
+assert all(ahead.is_kept(*kernel) for kernel in rest[1:])
+assert not ahead.is_kept(*rest[0])
+assert helper.process.poll() is None
+os.kill(helper.process.pid, signal.SIGCONT)
+ahead.put_in_place()
+assert helper.process.wait() in (0, -signal.SIGKILL)
 """
 
 
@@ -74,6 +91,7 @@ def test_whatever_happens_to_the_helper(tmp_path):
     assert digest("helped", then=HELPED) == alone
     assert digest("broken", before=BROKEN.format(broken=str(broken))) == alone
     assert digest("killed", then=KILLED) == alone
+    assert digest("shared", then=SHARED) == alone
     assert digest("helped") == alone  # from the disk
 
 

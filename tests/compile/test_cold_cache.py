@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 KERNELS = """
+import numba
 from deeptutorial.compile.backends.numba.kernels import denoising_step
 from deeptutorial.compile.backends.numba.kernels.ahead import put_in_place
+@numba.njit
+def step(*arguments):
+    return denoising_step.step(*arguments)
+
 denoising_step.announce("float32")
 put_in_place()
 for V, H in (30, 12), (37, 70):
@@ -17,7 +22,7 @@ for V, H in (30, 12), (37, 70):
     b, b_prime = numpy.zeros(H, "float32"), numpy.zeros(V, "float32")
     for seed in range(50):
         x = rng.random((20, V)).astype("float32")
-        digest.update(denoising_step.step(x, x, False, seed, 0.3, 0.005, W, b, b_prime))
+        digest.update(step(x, x, False, seed, 0.3, 0.005, W, b, b_prime))
     for parameter in (W, b, b_prime):
         digest.update(parameter)
 """

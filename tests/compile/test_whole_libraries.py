@@ -1,8 +1,15 @@
 """What is optimised as a whole, beside what is not."""
 
+import gc
 import subprocess
 import sys
 from inspect import cleandoc
+
+import pytensor.link.numba  # noqa: F401  # Numba's settings
+import pytest
+from numba import cfunc, njit, types
+
+from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
 
 HELPED = cleandoc(
     """
@@ -50,3 +57,36 @@ def test_another_library_does_not_call_what_was_fitted_to_others_arguments():
     """It did, and crashed: so this is a process of its own."""
     done = subprocess.run([sys.executable, "-c", HELPED], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@njit
+def doubled(x):
+    return 2.0 * x
+
+
+SIGNATURE = types.float64(types.float64)
+
+
+@njit(types.float64(types.FunctionType(SIGNATURE), types.float64))
+def applied(function, x):  # by its address for C
+    return function(x)
+
+
+def test_what_was_compiled_within_can_be_called_in_every_way():
+    with optimised_as_a_whole():
+        for_c = cfunc(SIGNATURE)(lambda x: doubled(x) + 1.0)
+    assert for_c.ctypes(4.0) == 9.0
+    assert doubled(4.0) == 8.0
+    assert applied(doubled, 4.0) == 8.0
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_garbage_is_looked_for_again_afterwards(is_enabled):
+    before = gc.isenabled()
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        with optimised_as_a_whole():
+            assert not gc.isenabled()
+        assert gc.isenabled() == is_enabled
+    finally:
+        (gc.enable if before else gc.disable)()

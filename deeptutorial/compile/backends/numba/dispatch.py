@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numba.np.unsafe.ndarray import to_fixed_tuple
@@ -23,7 +23,7 @@ from deeptutorial.compile.backends.numba.kernels import (
     fused_products,
     threads,
 )
-from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
+from deeptutorial.compile.backends.numba.kernels.caching import inner, sources_digest
 from deeptutorial.compile.backends.numba.kernels.elementwise import splitmix, threshold
 from deeptutorial.compile.backends.numba.kernels.plans import plan_of
 from deeptutorial.compile.backends.numba.linker import quicken_graphs_with
@@ -175,7 +175,7 @@ NO_SEED = np.uint64(0)
 WRONG_INPUT = denoising_step.WRONG_INPUT
 
 
-@njit
+@inner
 def probability(p):
     """Return a number of no dimensions if it is a probability."""
     p = np.float64(p.item())
@@ -185,7 +185,7 @@ def probability(p):
     return p
 
 
-@njit
+@inner
 def after(state):
     """Return the state of a draw after it."""
     state = state.copy()
@@ -193,7 +193,7 @@ def after(state):
     return state
 
 
-@njit
+@inner
 def copied(array):
     return array.copy()
 

@@ -12,6 +12,7 @@ own, too: LLVM fits it to its callers, its arguments even, and its loader looks 
 library shares among all names that it has seen, those that are nobody else's included.
 """
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from numba.core.codegen import JITCodeLibrary, RuntimeLinker
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import cpu_target
+from numba.core.targetconfig import ConfigStack
 
 __all__ = ["optimised_as_a_whole"]
 
@@ -32,13 +34,33 @@ INTERNAL = "internal"  # how those begin that are given here
 @contextmanager
 def optimised_as_a_whole() -> Iterator[None]:
     """Let what Numba compiles in between go to LLVM once."""
-    with global_compiler_lock:
-        codegen = cpu_target.target_context.codegen()
-        before, codegen._library_class = codegen._library_class, _Library
+    with global_compiler_lock, _garbage_left():
+        context, codegen = cpu_target.target_context, cpu_target.target_context.codegen()
+        before = codegen._library_class, context.create_cfunc_wrapper
+        codegen._library_class, context.create_cfunc_wrapper = _Library, _way_in_for_c
         try:
             yield
         finally:
-            codegen._library_class = before
+            codegen._library_class, context.create_cfunc_wrapper = before
+
+
+def _way_in_for_c(*arguments) -> None:
+    """Do what Numba does, but not for what is only called by what it is compiled with."""
+    flags = ConfigStack.top_or_none()
+    if not flags.no_cpython_wrapper or flags.is_set("no_cfunc_wrapper"):
+        type(cpu_target.target_context).create_cfunc_wrapper(cpu_target.target_context, *arguments)
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Do not look for garbage: a compiler makes much that is none, and a tenth of its time goes."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Library(JITCodeLibrary):

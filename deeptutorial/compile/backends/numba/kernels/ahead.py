@@ -37,10 +37,21 @@ class Kernel(NamedTuple):
     signature: Any
 
 
+class Helper(NamedTuple):
+    """Another Python, and what it compiles, in this order."""
+
+    process: subprocess.Popen
+    kernels: list[Kernel]
+
+    def is_at(self, kernel: Kernel) -> bool:
+        """Tell whether it is compiling this one now."""
+        first = next((k for k in self.kernels if not is_kept(*k)), None)
+        return kernel == first and self.process.poll() is None
+
+
 _announced: dict[Kernel, np.ndarray] = {}
-_in_use: list[CFunc] = []  # to the end of the process
-_helpers: dict[str, subprocess.Popen] = {}  # by the modules whose kernels they compile
-_done: set[str] = set()  # those modules that nobody need wait for any more
+_in_place: dict[Kernel, CFunc] = {}  # to the end of the process
+_helpers: list[Helper] = []
 _is_helper = False
 _needed: ContextVar[set[Kernel] | None] = ContextVar("needed", default=None)
 
@@ -64,19 +75,25 @@ def announce(kernel: Kernel, place: np.ndarray) -> None:
         needed.add(kernel)
     if place[0] == 0 and kernel not in _announced:
         _announced[kernel] = place
-        if kernel.function.__module__ not in _helpers and is_kept(*kernel):
+        if is_kept(*kernel):
             put_in_place({kernel})
 
 
 @global_compiler_lock
 def put_in_place(kernels: Iterable[Kernel] | None = None) -> None:
-    """Put the addresses of kernels that were announced, or of all, where they are looked for."""
-    for kernel in [k for k in _announced if kernels is None or k in kernels]:
-        _wait_for(kernel.function.__module__)
-        machine_code = compiled(*kernel)
-        _in_use.append(machine_code)
-        _announced[kernel][0] = machine_code.address
-        del _announced[kernel]
+    """Put the addresses of kernels that were announced, or of all, where they are looked for.
+
+    Helpers begin with the first and this with the last, so that nobody waits for long.
+    """
+    for kernel in reversed([k for k in _announced if kernels is None or k in kernels]):
+        for helper in _helpers:
+            while helper.is_at(kernel):
+                helper.process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
+        _in_place[kernel] = compiled(*kernel)
+        _announced.pop(kernel)[0] = _in_place[kernel].address
+    for helper in _helpers:
+        if _in_place.keys() >= set(helper.kernels):
+            helper.process.kill()
 
 
 @global_compiler_lock
@@ -90,16 +107,19 @@ def compile_ahead(subjects: Sequence[str], dtype: str) -> None:
     dtype : {"float32", "float64"}
         Of the parameters.
     """
-    names = [f"{ROOM}.{subject}" for subject in subjects]
-    modules = [name for name in names if name not in _helpers and not _were_kept(name, dtype)]
-    if modules and _can_have_a_helper():
+    helped = {kernel for helper in _helpers for kernel in helper.kernels}
+    wanted = {name: _not_kept_at_first(name, dtype) for name in subjects}
+    subjects = [name for name, kernels in wanted.items() if not helped.issuperset(kernels)]
+    if subjects and _can_have_a_helper():
         with suppress(OSError):  # there are too many processes, say
-            _helpers.update(dict.fromkeys(modules, _started(modules, dtype)))
+            process = _started(subjects, dtype)
+            _helpers.append(Helper(process, [k for name in subjects for k in wanted[name]]))
 
 
 @cache
-def _were_kept(module: str, dtype: str) -> bool:
-    return all(is_kept(*kernel) for kernel in import_module(module).kernels(dtype))
+def _not_kept_at_first(subject: str, dtype: str) -> list[Kernel]:
+    """Return those kernels of a subject that were not on disk when they were asked for first."""
+    return [k for k in import_module(f"{ROOM}.{subject}").kernels(dtype) if not is_kept(*k)]
 
 
 def _can_have_a_helper() -> bool:
@@ -111,11 +131,11 @@ def _can_have_a_helper() -> bool:
     return cores != 1 and re.fullmatch(r"python[\d.]*w?(\.exe)?", name) is not None
 
 
-def _started(modules: list[str], dtype: str) -> subprocess.Popen:
+def _started(subjects: list[str], dtype: str) -> subprocess.Popen:
     work = (
         # Looking for garbage takes a tenth of the time, and there is none worth it.
         f"import gc; gc.disable(); import sys; sys.path[:] = {sys.path!r}; "
-        f"from {__name__} import _help; _help({modules!r}, {dtype!r})"
+        f"from {__name__} import _help; _help({subjects!r}, {dtype!r})"
     )
     helper = subprocess.Popen(
         [sys.executable, "-c", work],
@@ -133,19 +153,12 @@ def _stop(helper: subprocess.Popen) -> None:
         helper.kill()
 
 
-def _help(modules: list[str], dtype: str) -> None:
-    """Do what a helper does: compile the kernels of modules, and print the name of each that is."""
+def _help(subjects: list[str], dtype: str) -> None:
+    """Do what a helper does: compile kernels, and say of each that it is on disk."""
     global _is_helper
     _is_helper = True
-    for name in modules:
-        import_module(name).announce(dtype)
-        put_in_place()
-        print(name, flush=True)
+    for name in subjects:
+        for kernel in _not_kept_at_first(name, dtype):
+            compiled(*kernel)
+            print(kernel.function.__name__, flush=True)
     os._exit(0)  # to take everything apart would keep a core busy that trains by now
-
-
-def _wait_for(module: str) -> None:
-    """Wait until a module's helper, if it has one, has compiled its kernels, or has ended."""
-    while module in _helpers and module not in _done:
-        line = _helpers[module].stdout.readline()  # type: ignore[union-attr]  # it is a pipe
-        _done.add(line.strip() or module)

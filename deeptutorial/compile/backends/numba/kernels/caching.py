@@ -21,7 +21,7 @@ from deeptutorial.compile.ops import box_muller, draws
 __all__ = ["cache_folder", "compiled", "inner", "is_kept", "sources_digest"]
 
 inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For what only kernels call: ways in for Python and C take a sixth of the time to compile."""
+"""For what only compiled code calls: ways in for Python and C are a sixth of its compilation."""
 
 
 @cache

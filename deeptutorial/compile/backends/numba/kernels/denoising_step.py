@@ -19,7 +19,7 @@ place before: a caller is then compiled without compiling them again.
 """
 
 import numpy as np
-from numba import carray, njit, types
+from numba import carray, types
 from numba.np.numpy_support import from_dtype
 
 from deeptutorial.compile.backends.numba.kernels import threads
@@ -251,7 +251,7 @@ def announce(dtype: str) -> None:
         threads.publish(kernel, dtype)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
     """Make one training step, in place, and return the cost of each example before it.
 

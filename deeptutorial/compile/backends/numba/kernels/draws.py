@@ -11,13 +11,13 @@ from hashlib import sha256
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive
-from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
+from deeptutorial.compile.backends.numba.kernels.caching import inner, sources_digest
 from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
 from deeptutorial.compile.backends.numba.kernels.vector_math import splat
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
@@ -61,7 +61,7 @@ def filler(kind: str, dtype: str) -> Callable:
 
         return types.int64(), codegen
 
-    @njit
+    @inner
     def fill(out, seed, threshold):
         T = threads.thread_count() if out.size >= SMALL else 1
         task = np.empty(_SIZE, np.int64)

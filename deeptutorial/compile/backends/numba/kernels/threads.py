@@ -367,7 +367,7 @@ def thread_count():
     return max(1, most)
 
 
-@njit
+@inner
 def block_count():
     """Return into how many blocks to cut what is added up block by block.
 
