@@ -34,10 +34,12 @@ def show_on_host(variable: SharedVariable, engine: str, to_host: Callable[[Any],
         If a function for another engine has the variable, and could not use what is on the device.
     """
     container = variable.container
-    if isinstance(container, _KeptContainer):
-        raise _clash(variable, "c", engine)
     if isinstance(container, _HostContainer) and container.engine != engine:
-        raise _clash(variable, container.engine, engine)
+        raise BackendError(
+            f"the shared variable {variable.name or variable} is in a function for "
+            f"{container.engine} and cannot be in one for {engine}: compile both for the same "
+            "backend, or copy it by pytensor.shared(variable.get_value())"
+        )
     container.__class__ = _HostContainer
     container.engine, container.to_host = engine, to_host
 
@@ -52,11 +54,7 @@ def keep_on_host(variable: SharedVariable) -> None:
     BackendError
         If a function for an engine that does so has the variable.
     """
-    container = variable.container
-    if isinstance(container, _HostContainer):
-        raise _clash(variable, container.engine, "c")
-    if type(container) is Container:
-        container.__class__ = _KeptContainer
+    show_on_host(variable, "c", _as_it_is)
 
 
 def bring_to_host(variables: Iterable[Variable]) -> bool:
@@ -83,12 +81,8 @@ def only_constants(storage_map: Mapping[Variable, list]) -> dict[Variable, list]
     return {v: storage for v, storage in storage_map.items() if isinstance(v, Constant)}
 
 
-def _clash(variable: SharedVariable, one: str, other: str) -> BackendError:
-    return BackendError(
-        f"the shared variable {variable.name or variable} is in a function for {one} and cannot be "
-        f"in one for {other}: compile both for the same backend, or copy it by "
-        "pytensor.shared(variable.get_value())"
-    )
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class _HostContainer(Container):
@@ -108,7 +102,3 @@ class _HostContainer(Container):
         copied = super().__deepcopy__(memo)
         copied.engine, copied.to_host = self.engine, self.to_host
         return copied
-
-
-class _KeptContainer(Container):
-    """A container of a variable that C reads."""

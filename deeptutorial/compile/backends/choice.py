@@ -14,12 +14,7 @@ from deeptutorial.compile.held_signals import SignalsHeld
 
 __all__ = ["BACKENDS", "use"]
 
-CHOOSERS = {
-    "numba": choose_numba,
-    "c": choose_c,
-    "jax": choose_jax,
-    "pytorch": choose_pytorch,
-}
+CHOOSERS = {"numba": choose_numba, "c": choose_c, "jax": choose_jax, "pytorch": choose_pytorch}
 BACKENDS = tuple(CHOOSERS)
 
 

@@ -7,25 +7,16 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-__all__ = ["CheckedLabels", "NoSuchClassError"]
+__all__ = ["CheckedLabels", "NoSuchClassError", "no_such_class"]
 
 
 class NoSuchClassError(IndexError):
-    """An example has a label that is none of the classes.
+    """An example has a label that is none of the classes."""
 
-    Parameters
-    ----------
-    label, n_classes : int
-    """
 
-    def __init__(self, label: int | str, n_classes: int = 0):
-        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
-        if isinstance(label, str):
-            super().__init__(label)
-            return
-        super().__init__(
-            f"there is no class {label}: the labels of {n_classes} classes are 0 to {n_classes - 1}"
-        )
+def no_such_class(label: int, n_classes: int) -> str:
+    """Return what the error says."""
+    return f"there is no class {label}: the labels of {n_classes} classes are 0 to {n_classes - 1}"
 
 
 class CheckedLabels(Op):
@@ -68,5 +59,5 @@ class CheckedLabels(Op):
         (y,) = inputs
         wrong = (y < 0) | (y >= self.n_classes)
         if wrong.any():
-            raise NoSuchClassError(int(y[np.argmax(wrong)]), self.n_classes)
+            raise NoSuchClassError(no_such_class(y[np.argmax(wrong)], self.n_classes))
         output_storage[0][0] = y

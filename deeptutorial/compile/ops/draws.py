@@ -19,29 +19,24 @@ __all__ = [
     "flip_coins",
     "marked_as_state",
     "next_state",
+    "no_such_coin",
     "normal_numbers",
+    "random_bits",
     "splitmix",
     "uniform_numbers",
 ]
 
 
 class NoSuchCoinError(ValueError):
-    """A coin was to fall with what is no probability.
+    """A coin was to fall with what is no probability."""
 
-    Parameters
-    ----------
-    p : float
-    """
 
-    def __init__(self, p: float | str):
-        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
-        if isinstance(p, str):
-            super().__init__(p)
-            return
-        super().__init__(
-            f"a coin cannot fall with probability {p:g}: it must be in [0, 1], and so must a "
-            "corruption level (masking keeps an entry with probability 1 - level)"
-        )
+def no_such_coin(p: float) -> str:
+    """Return what the error says."""
+    return (
+        f"a coin cannot fall with probability {p:g}: it must be in [0, 1], and so must a "
+        "corruption level (masking keeps an entry with probability 1 - level)"
+    )
 
 
 class Draw(Op):
@@ -63,18 +58,15 @@ class Draw(Op):
         self.dtype = dtype
 
     def make_node(self, state, size, *parameters):
-        state, parameters = (
-            pt.as_tensor_variable(state),
-            tuple(map(pt.as_tensor_variable, parameters)),
-        )
+        state, numbers = pt.as_tensor_variable(state), [*map(pt.as_tensor_variable, parameters)]
         if state.ndim != 1 or state.dtype != "uint64":
             raise TypeError(f"state must be a vector of uint64, got {state.type}")
-        for name, parameter in zip(self.parameters, parameters, strict=True):
+        for name, parameter in zip(self.parameters, numbers, strict=True):
             if parameter.ndim != 0:
                 raise TypeError(f"{name} must be a scalar, got {parameter.type}")
         size = normalize_size_param(size)
         draw = pt.tensor(dtype=self.dtype, shape=(None,) * pt.get_vector_length(size))
-        return Apply(self, [state, size, *parameters], [marked_as_state(state.type()), draw])
+        return Apply(self, [state, size, *numbers], [marked_as_state(state.type()), draw])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes (graph, node, shapes), 3.3 (node, shapes).
@@ -87,8 +79,8 @@ class Draw(Op):
         output_storage[0][0] = next_state(state)
         output_storage[1][0] = self.numbers(state, tuple(size), *map(float, parameters))
 
-    def numbers(self, state, shape, *parameters):
-        """Return the draw of a state, an array of this shape."""
+    def numbers(self, state, shape, *parameters, xp=np):
+        """Return the draw of a state, an array of this shape, made by NumPy or JAX's ``numpy``."""
         raise NotImplementedError
 
 
@@ -113,7 +105,7 @@ class CoinFlips(Draw):
     def __init__(self, dtype: str = "int64"):
         super().__init__(dtype)
 
-    def numbers(self, state, shape, *parameters):
+    def numbers(self, state, shape, *parameters, xp=np):
         return flip_coins(state, shape, *parameters).astype(self.dtype)
 
 
@@ -122,8 +114,8 @@ class UniformNumbers(Draw):
 
     kind = "uniform"
 
-    def numbers(self, state, shape, *parameters):
-        return uniform_numbers(state, shape, self.dtype)
+    def numbers(self, state, shape, *parameters, xp=np):
+        return uniform_numbers(state, shape, self.dtype, xp)
 
 
 class NormalNumbers(Draw):
@@ -131,8 +123,8 @@ class NormalNumbers(Draw):
 
     kind = "normal"
 
-    def numbers(self, state, shape, *parameters):
-        return normal_numbers(state, shape, self.dtype)
+    def numbers(self, state, shape, *parameters, xp=np):
+        return normal_numbers(state, shape, self.dtype, xp)
 
 
 def marked_as_state(state: Variable) -> Variable:
@@ -172,22 +164,22 @@ def flip_coins(state: np.ndarray, shape: tuple[int, ...], p: float) -> np.ndarra
        OOPSLA 2014, figure 17.
     """
     if not 0 <= p <= 1:
-        raise NoSuchCoinError(p)
-    bits = _random_bits(state, math.prod(shape)) >> np.uint64(32)
+        raise NoSuchCoinError(no_such_coin(p))
+    bits = random_bits(state, math.prod(shape)) >> np.uint64(32)
     return (bits >= np.uint64((1 - p) * 2.0**32)).reshape(shape)
 
 
-def uniform_numbers(state: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def uniform_numbers(state, shape: tuple[int, ...], dtype: str, xp=np):
     """Draw numbers from [0, 1), multiples of 2^-24 in float32 and of 2^-53 in float64.
 
     They are the upper bits of the numbers that `flip_coins` compares.
     """
     digits = np.finfo(dtype).nmant + 1
-    bits = _random_bits(state, math.prod(shape)) >> np.uint64(64 - digits)
+    bits = random_bits(state, math.prod(shape), xp) >> np.uint64(64 - digits)
     return (bits.astype(dtype) * np.dtype(dtype).type(2.0**-digits)).reshape(shape)
 
 
-def normal_numbers(state: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def normal_numbers(state, shape: tuple[int, ...], dtype: str, xp=np):
     """Draw numbers of the standard normal distribution.
 
     Entries 2 k and 2 k + 1 are made of the 64 bits that entry k of `flip_coins` is made of, by
@@ -195,16 +187,16 @@ def normal_numbers(state: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.
     None is beyond 6.661, where there should be three in 10^11.
     """
     n = math.prod(shape)
-    bits = _random_bits(state, (n + 1) // 2)
-    high, low = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
-    squared_radius, *angle = radius_and_angle(high.view(np.int64), low.view(np.int64))
-    radius = np.sqrt(squared_radius.astype(np.float64)) * RADIUS_UNIT
-    pairs = np.stack([radius * side for side in angle], axis=1)
+    bits = random_bits(state, (n + 1) // 2, xp)
+    halves = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
+    squared_radius, *angle = radius_and_angle(*(half.astype(np.int64) for half in halves))
+    radius = xp.sqrt(squared_radius.astype(np.float64)) * RADIUS_UNIT
+    pairs = xp.stack([radius * side for side in angle], axis=1)
     return pairs.astype(dtype).reshape(-1)[:n].reshape(shape)
 
 
-def _random_bits(state: np.ndarray, n: int) -> np.ndarray:
-    entries = np.arange(1, n + 1, dtype=np.uint64)
+def random_bits(state, n: int, xp=np):
+    entries = xp.arange(1, n + 1, dtype=np.uint64)
     return splitmix(splitmix(state[:1], state[1:]), entries)
 
 

@@ -6,29 +6,19 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-__all__ = ["MinibatchSlice", "NoSuchMinibatchError"]
+__all__ = ["MinibatchSlice", "NoSuchMinibatchError", "no_such_minibatch"]
 
 
 class NoSuchMinibatchError(IndexError):
-    """A minibatch was asked for that the rows do not have.
+    """A minibatch was asked for that the rows do not have."""
 
-    Parameters
-    ----------
-    index : int
-    n_rows, length : int
-        Rows there are, and rows of a minibatch.
-    """
 
-    def __init__(self, index: int | str, n_rows: int = 0, length: int = 1):
-        # PyTensor makes the error anew, of its text and of what it has to say of the graph.
-        if isinstance(index, str):
-            super().__init__(index)
-            return
-        n_minibatches = -(-n_rows // length)
-        super().__init__(
-            f"there is no minibatch {index}: {n_rows} rows make {n_minibatches} minibatches of "
-            f"{length}, numbered from 0"
-        )
+def no_such_minibatch(index: int, n_rows: int, length: int) -> str:
+    """Return what the error says: of the minibatch's number, all rows, and those of a minibatch."""
+    return (
+        f"there is no minibatch {index}: {n_rows} rows make {-(-n_rows // length)} minibatches of "
+        f"{length}, numbered from 0"
+    )
 
 
 class MinibatchSlice(Op):
@@ -77,7 +67,7 @@ class MinibatchSlice(Op):
     def check(self, index: int, n_rows: int) -> None:
         """Complain if the slice for an index has to have rows and has none."""
         if self.must_exist and not range(n_rows)[self.rows(index)]:
-            raise NoSuchMinibatchError(index, n_rows, self.length)
+            raise NoSuchMinibatchError(no_such_minibatch(index, n_rows, self.length))
 
     def is_whole(self, index: int, n_rows: int) -> bool:
         """Tell whether the slice lies within an x of so many rows."""

@@ -32,15 +32,10 @@ from dataclasses import dataclass
 
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.rewriting.basic import (
-    GraphRewriter,
-    copy_stack_trace,
-    dfs_rewriter,
-    node_rewriter,
-)
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.rewriting.basic import GraphRewriter, dfs_rewriter, node_rewriter
+from pytensor.graph.traversal import ancestors, walk
 from pytensor.tensor.basic import cast
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
@@ -48,7 +43,7 @@ from deeptutorial.compile.ops.denoising_step import DenoisingStep
 from deeptutorial.compile.ops.draws import CoinFlips
 from deeptutorial.compile.rewrites.expressions import elementwise_leaves, formula, value_at
 from deeptutorial.compile.rewrites.formulas import Formula, agree, sigmoid, softplus
-from deeptutorial.compile.rewrites.patterns import first, transposed, updates_of
+from deeptutorial.compile.rewrites.patterns import before, first, replace, transposed, updates_of
 from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["FuseDenoisingStep"]
@@ -75,12 +70,7 @@ class FuseDenoisingStep(GraphRewriter):
         replaced = [step.cost, *step.updated, *corruption.replaced]
         inputs = [step.x, step.step_size, *step.parameters, *corruption.inputs]
         L, *others = DenoisingStep(corruption.kind)(*inputs)
-        new = [step.cost_from(L), *others]
-        for old_variable, new_variable in zip(replaced, new, strict=True):
-            copy_stack_trace(old_variable, new_variable)
-        fgraph.replace_all_validate(
-            list(zip(replaced, new, strict=True)), reason="fuse_denoising_step"
-        )
+        replace(fgraph, replaced, [step.cost_from(L), *others], "fuse_denoising_step")
 
 
 @dataclass(frozen=True)
@@ -126,7 +116,7 @@ def _find_step(
     a, b_prime_row = _plus_row(fgraph, decode.outputs[0])
     if encode is None or a is None or encode.owner.inputs[1] is not W:
         return None
-    b, b_prime = _row_vector(b_row), _row_vector(b_prime_row)
+    b, b_prime = before(("x", 0), b_row), before(("x", 0), b_prime_row)
     parameters = (W, b, b_prime)
     if any(p is None or p not in updates or p.dtype != W.dtype for p in parameters):
         return None
@@ -147,9 +137,9 @@ def _find_step(
 
     # Backward: da = s * (sigmoid(a) - x), dy = dot(da, W) * y * (1 - y), and their products.
     back = first(
-        product
-        for product in _right_products(fgraph, W)
-        if _is_output_gradient(product.owner.inputs[0], x, a)
+        node.outputs[0]
+        for node, place in fgraph.clients[W]
+        if isinstance(node.op, Dot) and place == 1 and _is_output_gradient(node.inputs[0], x, a)
     )
     encoder_gradient = first(
         product
@@ -208,9 +198,7 @@ def _can_replace(fgraph: FunctionGraph, step: _Step, corruption: _Corruption) ->
 
 
 def _is(
-    expression: TensorVariable,
-    leaves: Sequence[TensorVariable],
-    expected: Callable[..., Formula],
+    expression: TensorVariable, leaves: Sequence[TensorVariable], expected: Callable[..., Formula]
 ) -> bool:
     """Tell whether an expression is this function of its leaves."""
     variables = [Formula.of(leaf) for leaf in leaves]
@@ -224,22 +212,11 @@ def _is_output_gradient(da: TensorVariable, x: TensorVariable, a: TensorVariable
     return _is(da, [x, a], lambda x, a: s * (sigmoid(a) - x))
 
 
-def _row_vector(variable: TensorVariable) -> TensorVariable | None:
-    """Return the vector that this matrix of one row holds."""
-    node = variable.owner
-    is_row = (
-        node is not None
-        and isinstance(node.op, DimShuffle)
-        and tuple(node.op.new_order) == ("x", 0)
-    )
-    return node.inputs[0] if is_row else None
-
-
 def _product_and_row(leaves: list[TensorVariable]):
     """Return the two leaves as (a matrix product, a row), or (None, None)."""
     for product, row in (leaves, leaves[::-1]) if len(leaves) == 2 else ():
         node = product.owner
-        if node is not None and isinstance(node.op, Dot) and _row_vector(row) is not None:
+        if node is not None and isinstance(node.op, Dot) and before(("x", 0), row) is not None:
             return product, row
     return None, None
 
@@ -279,13 +256,11 @@ def _find_cost(
 
 def _elementwise_descendants(fgraph: FunctionGraph, variable: TensorVariable):
     """Go through what is elementwise made of a variable, the nearest first."""
-    pending, seen = [variable], {variable}
-    for current in pending:
-        yield current
-        for node, _ in fgraph.clients.get(current, ()):
-            if isinstance(node.op, Elemwise) and node.outputs[0] not in seen:
-                seen.add(node.outputs[0])
-                pending.append(node.outputs[0])
+
+    def made_of(v):
+        return [n.outputs[0] for n, _ in fgraph.clients.get(v, ()) if isinstance(n.op, Elemwise)]
+
+    return walk([variable], made_of)
 
 
 def _corruptions(tilde_x: TensorVariable, x: TensorVariable) -> tuple[_Corruption, ...]:
@@ -301,13 +276,6 @@ def _corruptions(tilde_x: TensorVariable, x: TensorVariable) -> tuple[_Corruptio
         return (given,)
     next_state, inputs = draw.owner.outputs[0], tuple(draw.owner.inputs)
     return (_Corruption("masking", inputs, (next_state,), made_inside=(draw,)), given)
-
-
-def _right_products(fgraph: FunctionGraph, W: TensorVariable):
-    """Go through the products ``dot(?, W)``."""
-    for node, place in fgraph.clients.get(W, ()):
-        if isinstance(node.op, Dot) and place == 1:
-            yield node.outputs[0]
 
 
 def _transposed_products(fgraph: FunctionGraph, variable: TensorVariable):

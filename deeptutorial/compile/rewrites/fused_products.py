@@ -29,11 +29,11 @@ from collections.abc import Iterable
 
 import pytensor.scalar as ps
 from pytensor.graph.basic import Apply, Constant, Variable
-from pytensor.graph.features import ReplaceValidate
-from pytensor.graph.fg import FunctionGraph, Output
-from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.traversal import walk
 from pytensor.graph.utils import InconsistencyError
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
@@ -41,7 +41,9 @@ from deeptutorial.compile.backends.numba.kernels.scalar_ops import can_emit
 from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.rewrites.patterns import (
+    before,
     is_product,
+    replace,
     trains,
     transposed,
     updates_of,
@@ -71,13 +73,7 @@ class FuseProducts(GraphRewriter):
             for node in fgraph.toposort():
                 if node in fgraph.apply_nodes and is_seed(node):
                     seed = node if is_seed is is_product else node.inputs[0].owner
-                    self._fuse(fgraph, _Cluster(fgraph, seed))
-
-    def _fuse(self, fgraph: FunctionGraph, cluster: "_Cluster"):
-        old, new = cluster.replacement()
-        for before, after in zip(old, new, strict=True):
-            copy_stack_trace(before, after)
-        fgraph.replace_all_validate(list(zip(old, new, strict=True)), reason="fuse_products")
+                    replace(fgraph, *_Cluster(fgraph, seed).replacement(), "fuse_products")
 
 
 def _is_elementwise(node: Apply | None, space: tuple[bool, ...]) -> bool:
@@ -109,13 +105,10 @@ def _axis_of_sum(node: Apply) -> int | str | None:
 
 
 def _is_sum_of_elementwise(node: Apply) -> bool:
-    source = node.inputs[0].owner if len(node.inputs) == 1 else None
-    return (
-        _axis_of_sum(node) != "no"
-        and source is not None
-        and _is_elementwise(source, source.outputs[0].type.broadcastable)
-        and _has_floats_of(source, source.outputs[0].dtype)
-    )
+    if _axis_of_sum(node) == "no":
+        return False
+    (v,) = node.inputs
+    return _is_elementwise(v.owner, v.type.broadcastable) and _has_floats_of(v.owner, v.dtype)
 
 
 class _Cluster:
@@ -165,16 +158,13 @@ class _Cluster:
 
     def _depend_on_cluster(self, variables: list[Variable]) -> bool:
         earliest = min(self.place[node] for node in self.nodes)
-        pending, seen = [v.owner for v in variables if v.owner is not None], set()
-        while pending:
-            node = pending.pop()
-            if node in self.nodes:
-                return True
-            if node in seen or self.place[node] < earliest:
-                continue
-            seen.add(node)
-            pending.extend(v.owner for v in node.inputs if v.owner is not None)
-        return False
+
+        def makers(inputs):
+            nodes = {v.owner for v in inputs if v.owner is not None}
+            return [node for node in nodes if self.place[node] >= earliest]
+
+        behind = walk(makers(variables), lambda node: makers(node.inputs))
+        return not self.nodes.isdisjoint(behind)
 
     def _grow_backward(self) -> bool:
         """Add one node that only the cluster needs."""
@@ -217,17 +207,15 @@ class _Cluster:
         """Return what the cluster makes and others need as a matrix, not only its sums."""
         return [
             v for node in self._sorted() for v in node.outputs
-            if any(c not in self.nodes and self._sum_axis(c) == "no" for c in self._clients(v))
+            if any(c not in self.nodes and _axis_of_sum(c) == "no" for c in self._clients(v))
         ]  # fmt: skip
 
-    def _sum_axis(self, client: Apply):
-        return "no" if isinstance(client.op, Output) else _axis_of_sum(client)
-
-    def _sums(self) -> list[tuple[TensorVariable, int | None, TensorVariable]]:
+    def _sums(self) -> list[tuple]:
+        """Return each sum's terms, its axis and its total."""
         return [
-            (v, self._sum_axis(c), c.outputs[0])
+            (v, _axis_of_sum(c), c.outputs[0])
             for node in self._sorted() for v in node.outputs for c in self._clients(v)
-            if c not in self.nodes and self._sum_axis(c) != "no"
+            if c not in self.nodes and _axis_of_sum(c) != "no"
         ]  # fmt: skip
 
     def _sorted(self) -> list[Apply]:
@@ -236,10 +224,9 @@ class _Cluster:
     def replacement(self) -> tuple[list[Variable], list[Variable]]:
         """Return what the cluster makes for others, and the outputs of one Op instead."""
         scalars, products, operands = self._scalar_products()
-        n_results = len({result for _, result in products})
-        inputs, roles, graph_inputs = [], [], []
+        inputs, roles, graph_inputs = [], [], [*scalars.values()]  # first the products
         for node in self._sorted():
-            if node in self._summed_up or is_product(node):
+            if node.outputs[0] in scalars or is_product(node):
                 continue
             for v in node.inputs:
                 if v in scalars:
@@ -258,12 +245,9 @@ class _Cluster:
         stored, sums = self._stored(), self._sums()
         outputs = list(dict.fromkeys([*stored, *(v for v, _, _ in sums)]))
         replaced = [*stored, *(total for _, _, total in sums)]
-        results: dict = {}
-        for kind_and_result, v in zip(products, self._results, strict=True):
-            results.setdefault(kind_and_result[1], scalars[v])
         op = FusedProducts(
             products,
-            [*(results[r] for r in range(n_results)), *graph_inputs],
+            graph_inputs,
             [scalars[v] for v in outputs],
             roles,
             [outputs.index(v) for v in stored],
@@ -276,9 +260,8 @@ class _Cluster:
         """Give each product its place; those that are only added to each other share one."""
         scalars: dict = {}
         products, operands = [], []
-        self._results, self._summed_up = [], set()
         nodes = [node for node in self._sorted() if is_product(node)]
-        group = {}
+        group: dict = {}
         for node in self._sorted():
             added = [v for v in node.inputs if v.owner in nodes]
             if (
@@ -288,18 +271,13 @@ class _Cluster:
                 and all(self._clients(v) == [node] for v in added)
                 and sum(_factors(v.owner)[0] == "nt" for v in added) == 0
             ):
-                self._summed_up.add(node)
-                for v in added:
-                    group[v.owner] = node.outputs[0]
-        places: dict[Variable, int] = {}
+                group |= {v.owner: node.outputs[0] for v in added}
         for node in nodes:
             result = group.get(node, node.outputs[0])
             kind, a, b = _factors(node)
-            places.setdefault(result, len(places))
             scalars.setdefault(result, ps.get_scalar_type(self.dtype)())
-            products.append((kind, places[result]))
+            products.append((kind, list(scalars).index(result)))
             operands += [a, b]
-            self._results.append(result)
         return scalars, products, operands
 
     def _role(self, v: TensorVariable) -> tuple[str, TensorVariable]:
@@ -307,21 +285,14 @@ class _Cluster:
         one_row, one_column = (
             b and not s for b, s in zip(v.type.broadcastable, self.space, strict=True)
         )
-        role = {
-            (False, False): "full",
-            (True, False): "row",
-            (False, True): "column",
-            (True, True): "scalar",
+        role, order = {
+            (False, False): ("full", None),
+            (True, False): ("row", ("x", 0)),
+            (False, True): ("column", (0, "x")),
+            (True, True): ("scalar", ("x", "x")),
         }[one_row, one_column]
-        order = {"row": ("x", 0), "column": (0, "x"), "scalar": ("x", "x")}.get(role)
-        node = v.owner
-        if (
-            node is not None
-            and isinstance(node.op, DimShuffle)
-            and tuple(node.op.new_order) == order
-        ):
-            return role, node.inputs[0]
-        return role, v
+        source = before(order, v)
+        return role, v if source is None else source
 
 
 def _factors(node: Apply) -> tuple[str, TensorVariable, TensorVariable]:
@@ -347,9 +318,6 @@ def _scalar_node(scalar_op: ps.ScalarOp, arguments: list[Variable]) -> Variable:
 class WriteOver(GraphRewriter):
     """Let new values of shared variables be written over the old ones, where nobody needs these."""
 
-    def add_requirements(self, fgraph: FunctionGraph):
-        fgraph.attach_feature(ReplaceValidate())
-
     def apply(self, fgraph: FunctionGraph):
         for old in updates_of(fgraph):
             new = updates_of(fgraph)[old]
@@ -358,14 +326,10 @@ class WriteOver(GraphRewriter):
                 continue
             op, output = node.op, node.outputs.index(new)
             first = 2 * len(op.products)
-            if (
-                old in node.inputs[:first]
-                or node.inputs.count(old) != 1
-                or old.type.dtype != new.dtype
-            ):
+            if node.inputs.count(old) != 1 or old.type.dtype != new.dtype:
                 continue
             place = node.inputs.index(old) - first
-            if output >= len(op.stored) or op.roles[place] != "full":
+            if place < 0 or output >= len(op.stored) or op.roles[place] != "full":
                 continue
             written = op.written_over([*op.inplace, (output, place)])(
                 *node.inputs, return_list=True

@@ -125,8 +125,4 @@ def _multiple_of_input(
 
 # At first, before anything is made of the ends of the slice (its length, for one).
 register("existing_minibatches", ExistingMinibatches(), "numba", position=0.04)
-register(
-    "minibatch_slice",
-    dfs_rewriter(minibatch_slice),
-    position=0.05,
-)
+register("minibatch_slice", dfs_rewriter(minibatch_slice), position=0.05)

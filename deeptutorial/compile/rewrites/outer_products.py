@@ -23,13 +23,13 @@ import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.rewriting.basic import GraphRewriter, MergeOptimizer, copy_stack_trace
+from pytensor.graph.rewriting.basic import GraphRewriter, MergeOptimizer
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
-from deeptutorial.compile.rewrites.patterns import trains
+from deeptutorial.compile.rewrites.patterns import replace, trains
 from deeptutorial.compile.rewrites.registration import register
 
 __all__ = ["SumOuterProducts"]
@@ -49,8 +49,7 @@ class SumOuterProducts(GraphRewriter):
             for node in fgraph.toposort()
             if isinstance(node.op, Sum) and (total := _sum_by_axes(node)) is not None
         }
-        copy_stack_trace(list(totals), list(totals.values()))
-        fgraph.replace_all_validate(list(totals.items()), reason="sum_outer_products")
+        replace(fgraph, [*totals], [*totals.values()], "sum_outer_products")
         if totals:
             MergeOptimizer().rewrite(fgraph)  # the gradient may have the same sums
 

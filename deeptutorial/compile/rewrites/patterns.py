@@ -1,9 +1,10 @@
 """Parts of patterns that several rewrites look for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import copy_stack_trace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.math import Dot
@@ -11,7 +12,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS
 
-__all__ = ["first", "is_product", "trains", "transposed", "updates_of"]
+__all__ = ["first", "is_product", "replace", "trains", "transposed", "updates_of"]
 
 
 def first(candidates: Iterable[TensorVariable]) -> TensorVariable | None:
@@ -19,13 +20,16 @@ def first(candidates: Iterable[TensorVariable]) -> TensorVariable | None:
     return next(iter(candidates), None)
 
 
+def before(order: tuple | None, variable: TensorVariable) -> TensorVariable | None:
+    """Return what becomes this variable by a DimShuffle of this order."""
+    node = variable.owner
+    is_it = node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == order
+    return node.inputs[0] if is_it else None
+
+
 def transposed(variable: TensorVariable) -> TensorVariable | None:
     """Return the matrix that this one is the transpose of."""
-    node = variable.owner
-    is_transpose = (
-        node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (1, 0)
-    )
-    return node.inputs[0] if is_transpose else None
+    return before((1, 0), variable)
 
 
 def updates_of(fgraph: FunctionGraph) -> dict[Variable, Variable]:
@@ -42,6 +46,15 @@ def is_product(node: Apply) -> bool:
         return False
     a, b = node.inputs
     return a.ndim == b.ndim == 2 and a.dtype == b.dtype and a.dtype in FLOATS
+
+
+def replace(
+    fgraph: FunctionGraph, old: Sequence[Variable], new: Sequence[Variable], reason: str
+) -> None:
+    """Put new variables in the places of old ones, all at once."""
+    for one, other in zip(old, new, strict=True):
+        copy_stack_trace(one, other)
+    fgraph.replace_all_validate(list(zip(old, new, strict=True)), reason=reason)
 
 
 def trains(fgraph: FunctionGraph) -> bool:

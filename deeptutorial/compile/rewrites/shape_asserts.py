@@ -20,7 +20,7 @@ It is applied where a function is compiled for ``deeptutorial.use("jax")`` or ``
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import graph_inputs
 from pytensor.raise_op import Assert
 from pytensor.tensor.shape import Shape, Shape_i
 
@@ -44,16 +44,9 @@ def shape_asserts(fgraph: FunctionGraph, node: Apply):
     if not node.op.msg.startswith(_OF_PYTENSOR):
         return False
     value, *conditions = node.inputs
-    shapes = [
-        output
-        for shape_node in fgraph.apply_nodes
-        if isinstance(shape_node.op, Shape | Shape_i)
-        for output in shape_node.outputs
-    ]
-    sources = [v for v in ancestors(conditions, blockers=shapes) if v.owner is None]
-    if all(isinstance(source, Constant) for source in sources):
-        return [value]
-    return False
+    shapes = [n.outputs[0] for n in fgraph.apply_nodes if isinstance(n.op, Shape | Shape_i)]
+    sources = graph_inputs(conditions, blockers=shapes)
+    return [value] if all(isinstance(source, Constant) for source in sources) else False
 
 
 # When no more shapes are inferred.

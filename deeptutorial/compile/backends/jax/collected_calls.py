@@ -15,6 +15,7 @@ to be done.
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import is_, itemgetter
 from typing import Any
 
@@ -44,6 +45,7 @@ def settled(value: Any) -> Any:
     return value.finished() if isinstance(value, _Upcoming) else value
 
 
+@dataclass(eq=False)
 class CallCollector:
     """What stands for a function that takes and returns scalars, and changes shared variables.
 
@@ -67,21 +69,12 @@ class CallCollector:
         How many results a call has.
     """
 
-    def __init__(
-        self,
-        start: Callable[[list, Sequence[tuple]], tuple[Sequence, Sequence]],
-        wait: Callable[[Sequence, Sequence], Sequence],
-        to_device: Callable[[Any], Any],
-        storages: Sequence[list],
-        changed: Sequence[int],
-        n_outputs: int,
-    ):
-        self.start = start
-        self.wait = wait
-        self.to_device = to_device
-        self.storages = storages
-        self.changed = changed
-        self.n_outputs = n_outputs
+    start: Callable[[list, Sequence[tuple]], tuple[Sequence, Sequence]]
+    wait: Callable[[Sequence, Sequence], Sequence]
+    to_device: Callable[[Any], Any]
+    storages: Sequence[list]
+    changed: Sequence[int]
+    n_outputs: int
 
     def call(self, arguments: tuple) -> tuple[list["Result"], list["_Upcoming"]]:
         """Note a call; return its results, and what stands for the changed variables' values."""
@@ -199,12 +192,7 @@ class _Calls:
         return running
 
     def _conclude(
-        self,
-        parts: tuple,
-        n: int,
-        new_values: Sequence,
-        results: Sequence,
-        error: Exception | None,
+        self, parts: tuple, n: int, new_values: Sequence, results: Sequence, error: Exception | None
     ) -> None:
         global _unfinished
         collector, _, upcoming, _ = parts

@@ -1,7 +1,6 @@
 """The Ops' implementations for JAX."""
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,16 +12,8 @@ from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Sum
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
-from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 from deeptutorial.compile.ops.checked_labels import CheckedLabels
-from deeptutorial.compile.ops.draws import (
-    CoinFlips,
-    Draw,
-    NormalNumbers,
-    UniformNumbers,
-    next_state,
-    splitmix,
-)
+from deeptutorial.compile.ops.draws import CoinFlips, Draw, next_state, random_bits
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
@@ -48,10 +39,7 @@ def _minibatch_slice(op: MinibatchSlice, node, **_):
 
 @jax_funcify.register(CheckedLabels)
 def _checked_labels(op: CheckedLabels, **_):
-    def checked(y):
-        return jnp.where((y >= 0) & (y < op.n_classes), y, op.n_classes)
-
-    return checked
+    return lambda y: jnp.where((y >= 0) & (y < op.n_classes), y, op.n_classes)
 
 
 @jax_funcify.register(AdvancedSubtensor)
@@ -78,19 +66,18 @@ class _Filling:
 @jax_funcify.register(Draw)
 def _draw(op: Draw, node, **_):
     constant = node.inputs[1].data if isinstance(node.inputs[1], Constant) else None
-    make, dtype = _NUMBERS[type(op)], op.dtype
 
     def draw(state, size, *parameters):
         shape = tuple(int(side) for side in (size if constant is None else constant))
-        entries = jnp.arange(1, math.prod(shape) + 1, dtype=np.uint64)
-        seed = splitmix(state[:1], state[1:])
-        return next_state(state), make(seed, entries, dtype, *parameters).reshape(shape)
+        if isinstance(op, CoinFlips):
+            return next_state(state), _coins(op.dtype, state, shape, *parameters)
+        return next_state(state), op.numbers(state, shape, xp=jnp)
 
     return draw
 
 
-def _coins(seed, entries, dtype, p):
-    bits = splitmix(seed, entries) >> np.uint64(32)
+def _coins(dtype, state, shape, p):
+    bits = random_bits(state, math.prod(shape), jnp).reshape(shape) >> np.uint64(32)
     p = jnp.asarray(p, np.float64)
     coins = (bits >= ((1 - p) * 2.0**32).astype(np.uint64)).astype(dtype)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -99,36 +86,9 @@ def _coins(seed, entries, dtype, p):
     return jnp.where((p >= 0) & (p <= 1), coins, jnp.nan)
 
 
-def _uniform_numbers(seed, entries, dtype):
-    digits = np.finfo(dtype).nmant + 1
-    bits = splitmix(seed, entries) >> np.uint64(64 - digits)
-    return bits.astype(dtype) * np.dtype(dtype).type(2.0**-digits)
-
-
-def _normal_numbers(seed, entries, dtype):
-    n = len(entries)
-    bits = splitmix(seed, entries[: (n + 1) // 2])
-    halves = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
-    squared_radius, *angle = radius_and_angle(*(half.astype(np.int64) for half in halves))
-    radius = jnp.sqrt(squared_radius.astype(np.float64)) * RADIUS_UNIT
-    pairs = jnp.stack([radius * side for side in angle], axis=1)
-    return pairs.astype(dtype).reshape(-1)[:n]
-
-
-_NUMBERS: dict[type, Callable] = {
-    CoinFlips: _coins,
-    UniformNumbers: _uniform_numbers,
-    NormalNumbers: _normal_numbers,
-}
-
-
 @jax_funcify.register(Sum)
 def _sum(op: Sum, node, **kwargs):
     """Return the sum in the type that the graph says; PyTensor's comes in that of the adding."""
     add_up = jax_funcify.dispatch(CAReduce)(op, node=node, **kwargs)
     dtype = node.outputs[0].dtype
-
-    def total(x):
-        return add_up(x).astype(dtype)
-
-    return total
+    return lambda x: add_up(x).astype(dtype)

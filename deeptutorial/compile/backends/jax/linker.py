@@ -15,8 +15,8 @@ from pytensor.link.jax.linker import JAXLinker
 
 from deeptutorial.compile.backends.jax import dispatch  # noqa: F401  it registers the Ops with PyTensor
 from deeptutorial.compile.backends.jax.collected_calls import CallCollector, finish_calls, settled
-from deeptutorial.compile.backends.jax.loops import Loop, is_step, memory_errors
-from deeptutorial.compile.backends.jax.on_host import OnHost, lies_in_file
+from deeptutorial.compile.backends.jax.loops import Loop, is_step
+from deeptutorial.compile.backends.jax.on_host import OnHost, lies_in_file, memory_errors
 from deeptutorial.compile.backends.jax.one_device import OneDevice
 from deeptutorial.compile.backends.jax.spread import Spread, SpreadFunction
 from deeptutorial.compile.backends.jax.windows import Minibatches, taken_by_minibatches

@@ -1,7 +1,6 @@
 """Many calls of a compiled function as one function, with a loop on the device."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -12,7 +11,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.fg import FunctionGraph
 
 from deeptutorial.compile.backends.jax.collected_calls import MOST_CALLS
-from deeptutorial.compile.backends.jax.on_host import lies_in_file
+from deeptutorial.compile.backends.jax.on_host import lies_in_file, memory_errors
 from deeptutorial.compile.backends.jax.one_device import OneDevice
 from deeptutorial.compile.backends.jax.spread import SpreadFunction
 from deeptutorial.compile.backends.jax.windows import (
@@ -21,7 +20,7 @@ from deeptutorial.compile.backends.jax.windows import (
     taken_by_minibatches,
 )
 
-__all__ = ["Loop", "is_step", "memory_errors"]
+__all__ = ["Loop", "is_step"]
 
 
 def is_step(fgraph: FunctionGraph) -> bool:
@@ -153,14 +152,3 @@ class Loop:
             )
 
         return loop
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Make Python's error of JAX's for a lack of memory."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" in str(error):
-            raise MemoryError(f"on {jnp.zeros(()).device}, {str(error).splitlines()[0]}") from error
-        raise

@@ -1,6 +1,7 @@
 """Values of shared variables that stay on the host, and go to devices as they are needed there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeGuard
 
 import jax
@@ -9,7 +10,19 @@ import numpy as np
 
 from deeptutorial.mapped_files import is_mapped
 
-__all__ = ["OnHost", "lies_in_file", "whole_on_one_device"]
+__all__ = ["OnHost", "lies_in_file", "memory_errors", "whole_on_one_device"]
+
+
+@contextmanager
+def memory_errors(message: str = "") -> Iterator[None]:
+    """Make Python's error of JAX's for a lack of memory, with its first line or a message."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            found = f"on {jnp.zeros(()).device}, {str(error).splitlines()[0]}"
+            raise MemoryError(message or found) from error
+        raise
 
 
 class OnHost:
@@ -44,16 +57,12 @@ class OnHost:
             If it does not fit.
         """
         if how not in self._placed:
-            try:
+            with memory_errors(
+                f"rows of shape {self.shape}, {self.array.nbytes / 1e9:.1f} GB, do not fit on the "
+                "device; rows that lie in a file go there in pieces where a function takes nothing "
+                "but minibatches x[i * n : (i + 1) * n] of them"
+            ):
                 self._placed[how] = jax.block_until_ready(place(self.array))
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
-                    raise
-                raise MemoryError(
-                    f"rows of shape {self.shape}, {self.array.nbytes / 1e9:.1f} GB, do not fit on "
-                    "the device; rows that lie in a file go there in pieces where a function "
-                    "takes nothing but minibatches x[i * n : (i + 1) * n] of them"
-                ) from error
         return self._placed[how]
 
     def __reduce__(self):  # copied and pickled as the array itself

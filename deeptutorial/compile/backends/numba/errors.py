@@ -2,7 +2,7 @@
 
 Numba never frees what it makes of an exception's arguments, unless they are constants: a kilobyte
 for each error. So compiled code leaves the numbers in a known place, and raises an exception that
-takes them from there.
+takes them from there. (PyTensor makes each error anew, of its text and what it says of the graph.)
 """
 
 import llvmlite.binding as llvm
@@ -13,6 +13,9 @@ from numba.extending import intrinsic
 
 from deeptutorial.compile.backends.numba.kernels.threads import named_address
 from deeptutorial.compile.ops import checked_labels, draws, minibatch_slice
+from deeptutorial.compile.ops.checked_labels import no_such_class
+from deeptutorial.compile.ops.draws import no_such_coin
+from deeptutorial.compile.ops.minibatch_slice import no_such_minibatch
 
 __all__ = ["NoSuchClassError", "NoSuchCoinError", "NoSuchMinibatchError", "note"]
 
@@ -42,20 +45,22 @@ class NoSuchMinibatchError(minibatch_slice.NoSuchMinibatchError):
     """The noted integers are the index and the number of rows."""
 
     def __init__(self, length: int | str):
-        given = (length,) if isinstance(length, str) else (*map(int, _integers), length)
-        super().__init__(*given)
+        if not isinstance(length, str):
+            length = no_such_minibatch(_integers[0], _integers[1], length)
+        super().__init__(length)
 
 
 class NoSuchCoinError(draws.NoSuchCoinError):
     """The noted float is the probability."""
 
     def __init__(self, text: str | None = None):
-        super().__init__(float(_floats[0]) if text is None else text)
+        super().__init__(text or no_such_coin(_floats[0]))
 
 
 class NoSuchClassError(checked_labels.NoSuchClassError):
     """The first noted integer is the label."""
 
     def __init__(self, n_classes: int | str):
-        given = (n_classes,) if isinstance(n_classes, str) else (int(_integers[0]), n_classes)
-        super().__init__(*given)
+        if not isinstance(n_classes, str):
+            n_classes = no_such_class(_integers[0], n_classes)
+        super().__init__(n_classes)

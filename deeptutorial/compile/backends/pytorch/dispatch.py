@@ -16,13 +16,14 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.type import float_dtypes
 
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
-from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError
+from deeptutorial.compile.ops.checked_labels import CheckedLabels, NoSuchClassError, no_such_class
 from deeptutorial.compile.ops.draws import (
     CoinFlips,
     Draw,
     NormalNumbers,
     NoSuchCoinError,
     UniformNumbers,
+    no_such_coin,
 )
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
@@ -43,7 +44,7 @@ def _checked_labels(op: CheckedLabels, **_):
     def checked(y):
         wrong = y[(y < 0) | (y >= op.n_classes)]
         if len(wrong):
-            raise NoSuchClassError(int(wrong[0]), op.n_classes)
+            raise NoSuchClassError(no_such_class(int(wrong[0]), op.n_classes))
         return y
 
     return checked
@@ -66,7 +67,7 @@ def _draw(op: Draw, **_):
 def _coins(seed, entries, dtype, p):
     p = float(p)
     if not 0 <= p <= 1:
-        raise NoSuchCoinError(p)
+        raise NoSuchCoinError(no_such_coin(p))
     bits = _shifted(_splitmix(seed, entries), 32)
     return (bits >= int((1 - p) * 2.0**32)).to(dtype)
 
@@ -109,11 +110,7 @@ def _elementwise(op: Elemwise, node, **kwargs):
     ):
         return function
     dtype = getattr(torch, node.outputs[0].dtype)
-
-    def precise(*integers):
-        return function(*(torch.as_tensor(x).to(dtype) for x in integers))
-
-    return precise
+    return lambda *integers: function(*(torch.as_tensor(x).to(dtype) for x in integers))
 
 
 @pytorch_funcify.register(Softplus)
@@ -127,46 +124,27 @@ def _softplus(op: Softplus, **_):
 def _sum_or_product(op: Add | Mul, **_):
     """Go through the terms two by two; PyTensor stacks them, in new memory."""
     combine = torch.add if isinstance(op, Add) else torch.mul
-
-    def combined(*terms):
-        return reduce(combine, terms)
-
-    return combined
+    return lambda *terms: reduce(combine, terms)
 
 
 @pytorch_funcify.register(EQ)
 def _equal(op: EQ, **_):
     """Compare entry by entry; PyTensor asks for ``torch.equal``, which compares whole arrays."""
-
-    def equal(x, y):
-        return torch.eq(torch.as_tensor(x), torch.as_tensor(y))
-
-    return equal
+    return lambda x, y: torch.eq(torch.as_tensor(x), torch.as_tensor(y))
 
 
 @pytorch_funcify.register(Switch)
 def _switch(op: Switch, **_):
     """Take any numbers for a condition; PyTorch's own takes truth values only."""
-
-    def switch(condition, x, y):
-        return torch.where(torch.as_tensor(condition) != 0, x, y)
-
-    return switch
+    return lambda condition, x, y: torch.where(torch.as_tensor(condition) != 0, x, y)
 
 
-_NAMED_OTHERWISE = {
-    Mod: torch.remainder,
-    Pow: torch.pow,
-    RoundHalfToEven: torch.round,
-}
+_NAMED_OTHERWISE = {Mod: torch.remainder, Pow: torch.pow, RoundHalfToEven: torch.round}
 """What PyTorch calls by another name than NumPy, by which PyTensor looks for it."""
 
 
-@pytorch_funcify.register(Mod)
-@pytorch_funcify.register(Pow)
-@pytorch_funcify.register(RoundHalfToEven)
-def _named_otherwise(op: Mod | Pow | RoundHalfToEven, **_):
-    return _NAMED_OTHERWISE[type(op)]
+for _scalar_op in _NAMED_OTHERWISE:
+    pytorch_funcify.register(_scalar_op)(lambda op, **_: _NAMED_OTHERWISE[type(op)])
 
 
 @pytorch_funcify.register(Argmax)
@@ -174,21 +152,13 @@ def _argmax(op: Argmax, **_):
     (axis,) = op.axis if op.axis is not None and len(op.axis) == 1 else (None,)
     if op.axis is not None and axis is None:
         raise NotImplementedError(f"no PyTorch implementation of {op}: only one axis, or all")
-
-    def argmax(x):
-        return torch.argmax(x, dim=axis)
-
-    return argmax
+    return lambda x: torch.argmax(x, dim=axis)
 
 
 @pytorch_funcify.register(ScalarFromTensor)
 def _scalar_from_tensor(op: ScalarFromTensor, **_):
     """Return a number as it is; what is compared of shapes, which are Python's numbers, is one."""
-
-    def scalar(x):
-        return x[()] if isinstance(x, torch.Tensor) else x
-
-    return scalar
+    return lambda x: x[()] if isinstance(x, torch.Tensor) else x
 
 
 def _splitmix(seed: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
