@@ -112,3 +112,32 @@ def test_without_a_second_core_or_a_folder_there_is_no_helper(monkeypatch):
     monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(ahead, "cache_folder", lambda: None)
     assert not ahead._can_have_a_helper()
+
+
+FOR_OTHERS = """
+import numpy as np, pytensor, pytensor.tensor as pt
+from numba import njit
+from deeptutorial.compile.backends.numba.modes import own_products_mode
+x, W = pt.dmatrices("x", "W")
+compiled = pytensor.function([x, W], pt.tanh(x @ W), mode=own_products_mode()).vm.jit_fn
+
+@njit
+def outside(x, W):
+    (y,) = compiled(x, W)
+    return y.sum()
+
+print(outside(np.ones((2, 3)), np.ones((3, 4))) == 8 * np.tanh(3))
+"""
+
+
+@pytest.mark.slow
+def test_kernels_are_in_place_where_other_compiled_code_calls(tmp_path):
+    """They were where Python calls only; in a first run this called nothing, and crashed."""
+    caches = {
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FOR_OTHERS], env=os.environ | caches, capture_output=True, text=True
+    )
+    assert done.stdout == "True\n", done.stderr

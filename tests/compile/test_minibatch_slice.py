@@ -30,6 +30,24 @@ OTHERS = {
     "no multiple": (i * i, i * i + 5),
     "constant": (5, 10),
 }
+SMALL = {
+    "bytes": ("int8", [0, 2, 25, 26, 51, 53], lambda i: (i * 5, (i + 1) * 5)),
+    "bytes that are cast late": (
+        "int8",
+        [2, 26],
+        lambda i: [pt.cast(v, "int64") for v in (i * 5, i * 5 + 5)],
+    ),
+    "unsigned": (
+        "uint8",
+        [0, 1, 2, 53],
+        lambda i: ((i - np.uint8(1)) * np.uint8(5), i * np.uint8(5)),
+    ),
+    "cast to bytes": (
+        "int64",
+        [2, 26],
+        lambda i: (pt.cast(i, "int8") * 5, pt.cast(i, "int8") * 5 + 5),
+    ),
+}
 
 
 def compiled(start, stop, mode=MODE, step=None, of=lambda x: x):
@@ -58,6 +76,26 @@ def test_other_slices_are_left_alone(name):
     np.testing.assert_array_equal(
         function(X, 1, 1), compiled(*OTHERS[name], Mode("py", None))(X, 1, 1)
     )
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_integers_begin_anew(name):
+    dtype, indices, ends = SMALL[name]
+    k, x = pt.scalar(dtype=dtype), pt.matrix(dtype="float32")
+    start, stop = ends(k)
+    function = pytensor.function([x, k], x[start:stop], mode=MODE)
+    plain = pytensor.function([x, k], x[start:stop], mode=Mode("py", None))
+    for index in indices:
+        np.testing.assert_array_equal(function(X, index), plain(X, index))
+    assert not has_op(function)
+
+
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+@pytest.mark.parametrize(("scale", "index"), [(5, 7), (5, -7), (0, 3), (-5, 2), (5, 4)])
+def test_a_slice_that_need_not_have_rows(scale, index, mode):
+    x, k = pt.matrix(dtype="float32"), pt.lscalar()
+    function = pytensor.function([x, k], MinibatchSlice(5, scale)(x, k), mode=mode)
+    np.testing.assert_array_equal(function(X, index), X[scale * index : scale * index + 5])
 
 
 def test_a_step_and_other_rows_are_left_alone():

@@ -103,7 +103,8 @@ def _multiple_of_input(
     op = None if number.owner is None else number.owner.op
     if isinstance(op, ScalarFromTensor):
         return _multiple_of_input(fgraph, number.owner.inputs[0])
-    if not isinstance(op, Elemwise) or not number.dtype.startswith(("int", "uint")):
+    # Smaller integers begin anew at 128 or 32768, unsigned ones below 0: no multiple any more.
+    if not isinstance(op, Elemwise) or number.dtype not in ("int32", "int64"):
         return None
     found = [_multiple_of_input(fgraph, term) for term in number.owner.inputs]
     terms = [term for term in found if term is not None]

@@ -30,22 +30,14 @@ from deeptutorial.compile.backends.numba.linker import quicken_graphs_with
 from deeptutorial.compile.backends.numba.whole_calls import make_calls_whole
 from deeptutorial.compile.ops.checked_labels import CheckedLabels
 from deeptutorial.compile.ops.denoising_step import DenoisingStep
-from deeptutorial.compile.ops.draws import CoinFlips, NormalNumbers, UniformNumbers
+from deeptutorial.compile.ops.draws import Draw
 from deeptutorial.compile.ops.fused_products import FusedProducts
 from deeptutorial.compile.ops.minibatch_slice import MinibatchSlice
 
 __all__ = []
 
 make_calls_whole()
-quicken_graphs_with(
-    CheckedLabels,
-    CoinFlips,
-    DenoisingStep,
-    FusedProducts,
-    MinibatchSlice,
-    NormalNumbers,
-    UniformNumbers,
-)
+quicken_graphs_with(CheckedLabels, DenoisingStep, Draw, FusedProducts, MinibatchSlice)
 
 
 def _cache_key(what: str) -> str:
@@ -74,82 +66,55 @@ def _denoising_step(op: DenoisingStep, node, **_):
             L = step(x, x, False, seed, masked, step_size.item(), W, b, b_prime)
             return L, W, b, b_prime, after(state)
 
-    elif op.corruption == "given":
-
-        @numba_njit
-        def implementation(x, step_size, W, b, b_prime, tilde_x):
-            x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
-            tilde_x = contiguous(tilde_x)
-            L = step(x, tilde_x, True, NO_SEED, 0.0, step_size.item(), W, b, b_prime)
-            return L, W, b, b_prime
-
     else:
 
         @numba_njit
-        def implementation(x, step_size, W, b, b_prime):
+        def implementation(x, step_size, W, b, b_prime, given=None):
             x, W, b, b_prime = contiguous(x), parameter(W), parameter(b), parameter(b_prime)
-            L = step(x, x, False, NO_SEED, 0.0, step_size.item(), W, b, b_prime)
+            tilde_x = x if given is None else contiguous(given)
+            L = step(x, tilde_x, True, NO_SEED, 0.0, step_size.item(), W, b, b_prime)
             return L, W, b, b_prime
 
     return implementation, _cache_key(f"{DenoisingStep} {op._props_dict()} {dtype}")
 
 
-@register_funcify_and_cache_key(CoinFlips)
-def _coin_flips(op: CoinFlips, node, **_):
-    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
+@register_funcify_and_cache_key(Draw)
+def _draw(op: Draw, node, **_):
+    n_dimensions, dtype = node.outputs[1].ndim, np.dtype(op.dtype)
+    fill = draws.filler(op.kind, op.dtype)
 
     @numba_njit
-    def implementation(state, size, p):
-        masked = 1.0 - probability(p)
-        draw = empty(size)
-        fill(draw.reshape(-1), splitmix(state[0], state[1]), threshold(masked))
+    def numbers(state, size, limit=NO_SEED):
+        draw = np.empty(to_fixed_tuple(size, n_dimensions), dtype)
+        fill(draw.reshape(-1), splitmix(state[0], state[1]), limit)
         return after(state), draw
 
-    return implementation, _cache_key(f"{CoinFlips} {op._props_dict()} {node.outputs[1].ndim}")
-
-
-@register_funcify_and_cache_key(NormalNumbers)
-@register_funcify_and_cache_key(UniformNumbers)
-def _numbers(op: NormalNumbers | UniformNumbers, node, **_):
-    empty, fill = _empty(node), draws.filler(op.kind, op.dtype)
-
     @numba_njit
-    def implementation(state, size):
-        draw = empty(size)
-        fill(draw.reshape(-1), splitmix(state[0], state[1]), NO_SEED)
-        return after(state), draw
+    def coins(state, size, p):
+        return numbers(state, size, threshold(1.0 - probability(p)))
 
-    return implementation, _cache_key(f"{type(op)} {op._props_dict()} {node.outputs[1].ndim}")
-
-
-def _empty(node):
-    """Return what makes the array of a draw, of a vector that tells its shape."""
-    n_dimensions, dtype = node.outputs[1].ndim, np.dtype(node.outputs[1].dtype)
-
-    @numba_njit
-    def empty(size):
-        return np.empty(to_fixed_tuple(size, n_dimensions), dtype)
-
-    return empty
+    implementation = coins if op.parameters else numbers
+    return implementation, _cache_key(f"{type(op)} {op._props_dict()} {n_dimensions}")
 
 
 @register_funcify_and_cache_key(MinibatchSlice)
 def _minibatch_slice(op: MinibatchSlice, node, **_):
-    length, scale, offset = op.length, op.scale, op.offset
+    length, scale, offset, must_exist = op.length, op.scale, op.offset, op.must_exist
 
     @numba_njit
     def implementation(x, index):
         index = np.int64(index.item())
-        n_rows = x.shape[0]
-        # Divided, for no product of an index that is far out may overflow.
-        highest, lowest = (n_rows - 1 - offset) // scale, (-n_rows - length - offset) // scale
-        note(0, index)
-        note(1, n_rows)
-        if index > highest or index < lowest:
-            raise NoSuchMinibatchError(length)
+        if must_exist:
+            n_rows = x.shape[0]
+            # Divided, for no product of an index that is far out may overflow.
+            highest, lowest = (n_rows - 1 - offset) // scale, (-n_rows - length - offset) // scale
+            note(0, index)
+            note(1, n_rows)
+            if index > highest or index < lowest:
+                raise NoSuchMinibatchError(length)
         start = scale * index + offset
         rows = x[start : start + length]
-        if rows.shape[0] == 0:  # it begins before the first row, and does not end there
+        if must_exist and rows.shape[0] == 0:  # it begins before the first, and ends there too
             raise NoSuchMinibatchError(length)
         return rows
 
@@ -173,6 +138,7 @@ def _checked_labels(op: CheckedLabels, node, **_):
 
 NO_SEED = np.uint64(0)
 WRONG_INPUT = denoising_step.WRONG_INPUT
+contiguous = np.ascontiguousarray  # itself, if it is so
 
 
 @inner
@@ -198,27 +164,8 @@ def copied(array):
     return array.copy()
 
 
-def contiguous(array):
-    raise NotImplementedError
-
-
 def owned(array):
     raise NotImplementedError
-
-
-@overload(contiguous)
-def _overload_contiguous(array):
-    """Return a matrix in C order: itself, or a copy."""
-    if array.layout == "C":
-        return lambda array: array
-
-    def contiguous(array):
-        # Rows cut out of a matrix are in C order, even if Numba cannot know it beforehand.
-        if array.strides == (array.shape[1] * array.itemsize, array.itemsize):
-            return array
-        return np.ascontiguousarray(array)
-
-    return contiguous
 
 
 @overload(owned)

@@ -7,7 +7,6 @@ takes them from there. (PyTensor makes each error anew, of its text and what it 
 
 import llvmlite.binding as llvm
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -21,24 +20,21 @@ __all__ = ["NoSuchClassError", "NoSuchCoinError", "NoSuchMinibatchError", "note"
 
 _integers = np.zeros(2, np.int64)
 _floats = np.zeros(1)
-llvm.add_symbol("deeptutorial.integers", _integers.ctypes.data)
-llvm.add_symbol("deeptutorial.floats", _floats.ctypes.data)
+llvm.add_symbol("deeptutorial.noted.int64", _integers.ctypes.data)
+llvm.add_symbol("deeptutorial.noted.float64", _floats.ctypes.data)
 
 
 @intrinsic
 def note(typing_context, place, number):
     """Leave a number, an int64 or a float64, for an error that is raised next."""
-    kind, name, word = {
-        types.int64: (types.int64, "deeptutorial.integers", ir.IntType(64)),
-        types.float64: (types.float64, "deeptutorial.floats", ir.DoubleType()),
-    }[number]
 
     def codegen(context, builder, signature, values):
-        start = builder.inttoptr(named_address(builder, name), word.as_pointer())
+        start = named_address(builder, f"deeptutorial.noted.{number}")
+        start = builder.inttoptr(start, values[1].type.as_pointer())
         builder.store(values[1], builder.gep(start, [values[0]]))
         return context.get_dummy_value()
 
-    return types.void(types.int64, kind), codegen
+    return types.void(types.int64, number), codegen
 
 
 class NoSuchMinibatchError(minibatch_slice.NoSuchMinibatchError):

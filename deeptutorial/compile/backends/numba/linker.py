@@ -43,7 +43,7 @@ from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_w
 
 __all__ = ["QuickNumbaLinker", "quicken_graphs_with"]
 
-_VERSION = "quick 7"
+_VERSION = "quick 8"
 """To be changed with what is below, since compiled functions are kept on disk."""
 
 
@@ -71,15 +71,15 @@ class QuickNumbaLinker(NumbaLinker):
 
 def quicken_graphs_with(*ops: type[Op]) -> None:
     """Let PyTensor's own linker do what the quick one does for graphs with one of these Ops."""
-    convert, compile_layers = NumbaLinker.fgraph_convert, NumbaLinker.jit_compile
+    compile_layers = NumbaLinker.jit_compile
 
     def fgraph_convert(
         linker: NumbaLinker, fgraph: FunctionGraph, **kwargs
     ) -> tuple[CPUDispatcher, str | None]:
         linker.is_quick = any(isinstance(node.op, ops) for node in fgraph.apply_nodes)
-        return (QuickNumbaLinker.fgraph_convert if linker.is_quick else convert)(
-            linker, fgraph, **kwargs
-        )
+        if linker.is_quick:
+            return QuickNumbaLinker.fgraph_convert(linker, fgraph, **kwargs)
+        return converted(fgraph, f"fastmath {config.numba__fastmath}", **kwargs)
 
     def jit_compile(
         linker: NumbaLinker, fn_and_cache: tuple[CPUDispatcher, str | None]
@@ -147,15 +147,18 @@ def _simple_source(op: Op, node: Apply) -> str | None:
             shape = "".join(f"{size}.item(), " for size in sizes)
             return FILL.format(sizes=", ".join(sizes), shape=shape)
         case AdvancedSubtensor(idx_list=(0, 1)) if _places_are_vectors(node):
-            return PICK
+            return ENTRIES.format(
+                values="", fits="", res="np.empty(n, x.dtype)", move="res[k] = x[i, j]"
+            )
         case AdvancedIncSubtensor(idx_list=(0, 1), ignore_duplicates=False) if (
             _places_are_vectors(node) and ndims[1] < 2
         ):
-            return PLACE.format(
-                x="x" if op.inplace else "x.copy()",
-                y=("y.item()", "y[k if y.size > 1 else 0]")[ndims[1]],
+            value = ("y.item()", "y[k if y.size > 1 else 0]")[ndims[1]]
+            return ENTRIES.format(
+                values="y, ",
                 fits=("", " or y.size not in (1, n)")[ndims[1]],
-                move="=" if op.set_instead_of_inc else "+=",
+                res="x" if op.inplace else "x.copy()",
+                move=f"res[i, j] {'=' if op.set_instead_of_inc else '+='} {value}",
             )
     return None
 
@@ -214,30 +217,16 @@ def implementation(value, {sizes}):
     return np.full(({shape}), value.item())
 """
 
-PICK = """
-def implementation(x, rows, columns):
-    n = columns.size if rows.size == 1 else rows.size
-    if columns.size not in (1, n):
-        raise ValueError("shape mismatch: the row and column indices do not fit together")
-    res = np.empty(n, x.dtype)
-    for k in range(n):
-        i, j = rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]
-        if not (-x.shape[0] <= i < x.shape[0] and -x.shape[1] <= j < x.shape[1]):
-            raise IndexError(OUT_OF_BOUNDS)
-        res[k] = x[i, j]
-    return res
-"""
-
-PLACE = """
-def implementation(x, y, rows, columns):
-    x = {x}
+ENTRIES = """
+def implementation(x, {values}rows, columns):
     n = columns.size if rows.size == 1 else rows.size
     if columns.size not in (1, n){fits}:
-        raise ValueError("shape mismatch: the indices and the values do not fit together")
+        raise ValueError("shape mismatch: the indices, or the values, do not fit together")
+    res = {res}
     for k in range(n):
         i, j = rows[k if rows.size > 1 else 0], columns[k if columns.size > 1 else 0]
         if not (-x.shape[0] <= i < x.shape[0] and -x.shape[1] <= j < x.shape[1]):
             raise IndexError(OUT_OF_BOUNDS)
-        x[i, j] {move} {y}
-    return x
+        {move}
+    return res
 """

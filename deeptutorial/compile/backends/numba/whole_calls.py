@@ -55,7 +55,6 @@ __all__ = ["converted", "make_calls_whole"]
 def make_calls_whole() -> None:
     """Let PyTensor's linker for Numba, and those that are made of it, make whole calls."""
     NumbaLinker.create_jitable_thunk = _create_jitable_thunk
-    NumbaLinker.fgraph_convert = _without_wrapper
 
 
 def converted(
@@ -74,12 +73,6 @@ def converted(
         plain.__code__ = plain.__code__.replace(co_filename="<string>")
         CACHED_SRC_FUNCTIONS[plain] = f"{key} {version}"
     return function, key
-
-
-def _without_wrapper(
-    _linker: NumbaLinker, fgraph: FunctionGraph, **kwargs: Any
-) -> tuple[CPUDispatcher, str | None]:
-    return converted(fgraph, f"fastmath {config.numba__fastmath}", **kwargs)
 
 
 def _create_jitable_thunk(
@@ -101,7 +94,14 @@ def _create_jitable_thunk(
     inputs = [storage_map[variable] for variable in fgraph.inputs]
     outputs = [storage_map[variable] for variable in fgraph.outputs]
     call = _whole_call(function, inputs, outputs, fgraph.update_mapping)
-    compile_for_args, careful = function._compile_for_args, True
+    compile_for_args, compile_for_types = function._compile_for_args, function.compile
+    careful = True
+
+    def compile_with_kernels(*signature):
+        """Compile, which Numba does for other compiled code too."""
+        compiled = compile_for_types(*signature)
+        put_in_place(kernels)
+        return compiled
 
     def compile_undisturbed(*args):
         """Compile, which Numba does in a call with new types."""
@@ -110,7 +110,6 @@ def _create_jitable_thunk(
             raise _BroughtToHostError
         with SignalsHeld():
             compiled = compile_for_args(*args)
-            put_in_place(kernels)
             careful = any(map(_may_run_python, function.overloads.values()))
         return compiled
 
@@ -134,7 +133,7 @@ def _create_jitable_thunk(
         except Exception:
             raise_with_op(fgraph, nodes[0] if nodes else None, thunk)
 
-    function._compile_for_args = compile_undisturbed
+    function._compile_for_args, function.compile = compile_undisturbed, compile_with_kernels
     thunk: Any = explained_call  # with attributes that PyTensor asks for
     thunk.inputs, thunk.outputs, thunk.lazy = inputs, outputs, False
     return [thunk], nodes, function
@@ -166,8 +165,6 @@ def _may_run_python(compiled) -> bool:
     could see it any more), and asks Python for the parts of what is no array.
     """
     kinds = [*compiled.signature.args, *compiled.signature.return_type]
-    if len(kinds) > 0 and isinstance(kinds[0], types.BaseTuple):  # all arguments as one
-        kinds[:1] = kinds[0]
     called = {function.name for function in compiled.library._final_module.functions}
     plain = (types.Array, types.Number, types.Boolean)
     return "PyObject_CallFunctionObjArgs" in called or not all(isinstance(k, plain) for k in kinds)
@@ -221,19 +218,11 @@ class Lent(Op):
 
 @register_funcify_and_cache_key(Lent)
 def _lent(op: Lent, node, **_):
-    if op.count == 1:
+    @numba_njit
+    def implementation(*arrays):
+        return _uncounted(arrays)
 
-        @numba_njit
-        def implementation(array):
-            return _uncounted((array,))[0]
-
-    else:
-
-        @numba_njit
-        def implementation(*arrays):
-            return _uncounted(arrays)
-
-    return implementation, f"deeptutorial's {op.count} lent inputs, version 1"
+    return implementation, f"deeptutorial's {op.count} lent inputs, version 2"
 
 
 @intrinsic
@@ -244,9 +233,10 @@ def _uncounted(typing_context, arrays):
             array = context.make_array(kind)(context, builder, value)
             array.meminfo = cgutils.get_null_value(array.meminfo.type)
             lent.append(array._getvalue())
-        return context.make_tuple(builder, arrays, lent)
+        return lent[0] if len(lent) == 1 else context.make_tuple(builder, arrays, lent)
 
-    return arrays(arrays), codegen
+    # Numba has one output of an Op as it is, and several in a tuple.
+    return (arrays[0] if len(arrays) == 1 else arrays)(arrays), codegen
 
 
 class Results(Op):
@@ -297,13 +287,10 @@ def _box_results(kind, value, c):
     made = c.pyapi.tuple_new(kind.count)
     for i, part in enumerate(kind):
         result = c.builder.extract_value(value, i)
-        of_this_kind = _box_array if type(part) is types.Array else _box_anything
-        c.pyapi.tuple_setitem(made, i, of_this_kind(part, result, c))
+        is_array = type(part) is types.Array
+        boxed = _box_array(part, result, c) if is_array else c.box(part, result)
+        c.pyapi.tuple_setitem(made, i, boxed)
     return made
-
-
-def _box_anything(kind: types.Type, value, c):
-    return c.box(kind, value)
 
 
 def _box_array(kind: types.Array, array, c):

@@ -28,7 +28,7 @@ def rows_of(t, threads, rows):
     return start, quads * (t + 1) // threads * TILE_ROWS if t < threads - 1 else rows
 
 
-@inner(inline="never")
-def keep_alive(a, b):
+@inner
+def keep_alive(*arrays):
     """Keep arrays to here of which what ran before saw addresses only."""
-    return a.size + b.size
+    return len(arrays)

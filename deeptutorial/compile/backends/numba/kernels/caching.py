@@ -28,7 +28,7 @@ inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sources_digest() -> str:
     """Return a digest of all files that go into compiled kernels."""
     here = Path(__file__).parent
-    beside = (here.parent / name for name in ("dispatch.py", "whole_libraries.py"))
+    beside = (here.parent / name for name in ("dispatch.py", "errors.py", "whole_libraries.py"))
     elsewhere = (*beside, Path(draws.__file__), Path(box_muller.__file__))
     digest = sha256()
     for source in (*sorted(here.glob("*.py")), *elsewhere):

@@ -352,8 +352,5 @@ def step(x, tilde_x, is_given, seed, masked, step_size, W, b, b_prime):
         add_to(b, move_b)
         add_to(b_prime, move_b_prime)
     # The phases saw addresses only; what they lay in must not be freed before.
-    keep_alive(task, reals)
-    keep_alive(cost, work)
-    keep_alive(move_W, move_b)
-    keep_alive(move_b_prime, L)
+    keep_alive(task, reals, cost, work, move_W, move_b, move_b_prime)
     return L

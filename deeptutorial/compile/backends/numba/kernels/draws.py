@@ -6,7 +6,7 @@ operator.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partialmethod
 from hashlib import sha256
 
 import numpy as np
@@ -19,7 +19,7 @@ from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.blocks import keep_alive
 from deeptutorial.compile.backends.numba.kernels.caching import inner, sources_digest
 from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
-from deeptutorial.compile.backends.numba.kernels.vector_math import splat
+from deeptutorial.compile.backends.numba.kernels.vector_math import VectorMath, splat
 from deeptutorial.compile.ops.box_muller import RADIUS_UNIT, radius_and_angle
 from deeptutorial.compile.ops.draws import splitmix
 
@@ -149,29 +149,10 @@ class Lanes:
     def __neg__(self):
         return Lanes(self.builder, self.builder.neg(self.value))
 
-    def __add__(self, other):
-        return self._do("add", other)
-
-    def __sub__(self, other):
-        return self._do("sub", other)
-
-    def __mul__(self, other):
-        return self._do("mul", other)
-
-    def __and__(self, other):
-        return self._do("and_", other)
-
-    def __or__(self, other):
-        return self._do("or_", other)
-
-    def __xor__(self, other):
-        return self._do("xor", other)
-
-    def __lshift__(self, other):
-        return self._do("shl", other)
-
-    def __rshift__(self, other):
-        return self._do("lshr", other)
+    __add__, __sub__ = partialmethod(_do, "add"), partialmethod(_do, "sub")
+    __mul__, __and__ = partialmethod(_do, "mul"), partialmethod(_do, "and_")
+    __or__, __xor__ = partialmethod(_do, "or_"), partialmethod(_do, "xor")
+    __lshift__, __rshift__ = partialmethod(_do, "shl"), partialmethod(_do, "lshr")
 
 
 def _coins(builder, bits: Lanes, threshold: Lanes, element: ir.Type):
@@ -189,10 +170,7 @@ def _uniform(builder, bits: Lanes, _, element: ir.Type):
 
 def _normal_pairs(builder, bits: Lanes, _, element: ir.Type):
     squared_radius, *angle = radius_and_angle(bits >> 32, bits & (2**32 - 1))
-    root = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_DOUBLES, [_DOUBLES]), f"llvm.sqrt.v{LANES}f64"
-    )
-    radius = builder.call(root, [builder.sitofp(squared_radius.value, _DOUBLES)])
+    radius = VectorMath(builder, 64, LANES).sqrt(builder.sitofp(squared_radius.value, _DOUBLES))
     radius = builder.fmul(radius, ir.Constant(_DOUBLES, [RADIUS_UNIT] * LANES))
     pair = [builder.fmul(radius, builder.sitofp(side.value, _DOUBLES)) for side in angle]
     if element != _DOUBLE:

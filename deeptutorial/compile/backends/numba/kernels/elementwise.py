@@ -6,11 +6,12 @@ One row each, on views that start at nought: in this form LLVM vectorises them.
 import math
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.cpython.unsafe.numbers import viewer
+from numba.extending import overload
 
 from deeptutorial.compile.backends.numba.kernels.caching import inner
+from deeptutorial.compile.ops import draws
 
 __all__ = [
     "FUSE",
@@ -35,22 +36,6 @@ REORDER = {"contract", "reassoc", "nsz"}
 OPTIONS = {"fastmath": FUSE, "error_model": "numpy", "forceinline": True}
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # by which SplitMix64 counts
-
-
-@intrinsic
-def _as_int(typing_context, x):
-    def codegen(context, builder, signature, values):
-        return builder.bitcast(values[0], ir.IntType(32))
-
-    return types.int32(types.float32), codegen
-
-
-@intrinsic
-def _as_float(typing_context, i):
-    def codegen(context, builder, signature, values):
-        return builder.bitcast(values[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
 
 
 def exp(x):
@@ -82,7 +67,7 @@ def _overload_exp(x):
         r = x - n * ln2_high - n * ln2_low
         p = ((((c7 * r + c6) * r + c5) * r + c4) * r + c3) * r + c2
         p = p * r * r + r + one
-        return p * _as_float(i((_as_int(shifted) << mantissa) + bias))
+        return p * viewer(i((viewer(shifted, i) << mantissa) + bias), f)
 
     return exp
 
@@ -108,13 +93,7 @@ def _overload_log1p(e):
     return log1p
 
 
-@inner
-def splitmix(seed, n):
-    """The n-th number of SplitMix64 (see `deeptutorial.compile.ops.draws.flip_coins`)."""
-    z = seed + n * GOLDEN
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+splitmix = inner(draws.splitmix)
 
 
 @inner

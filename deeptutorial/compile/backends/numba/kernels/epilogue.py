@@ -10,13 +10,14 @@ from hashlib import sha256
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import toposort
 
 from deeptutorial.compile.backends.numba.kernels.caching import sources_digest
 from deeptutorial.compile.backends.numba.kernels.machine_code import address_of, target
 from deeptutorial.compile.backends.numba.kernels.scalar_ops import emit_node
 from deeptutorial.compile.backends.numba.kernels.tiles import VECTOR_BYTES
-from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS, VectorMath, splat
+from deeptutorial.compile.backends.numba.kernels.vector_math import FLOATS, VectorMath, call, splat
 
 __all__ = ["Epilogue", "compile_epilogue"]
 
@@ -37,16 +38,11 @@ class Epilogue:
         self.inputs, self.outputs, self.steps = list(inputs), list(outputs), tuple(steps)
         self.stored, self.sums = tuple(stored), tuple(sums)
 
-    @property
-    def operands(self) -> int:
-        """How many pointers the loop is given: inputs, stored outputs, sums."""
-        return len(self.inputs) + len(self.stored) + len(self.sums)
-
     def digest(self) -> str:
         """Name the loop: the same for the same graph, in every process."""
         names = {v: f"i{k}:{v.type.dtype}" for k, v in enumerate(self.inputs)}
         lines: list[str] = []
-        for node in _sorted(self.inputs, self.outputs):
+        for node in toposort(self.outputs, self.inputs):
             arguments = [_name(v, names) for v in node.inputs]
             output = node.outputs[0]
             names[output] = f"t{len(lines)}"
@@ -96,7 +92,7 @@ def _emit_loop(epilogue: Epilogue, name: str, bits: int) -> ir.Module:
     def operand(k, field):
         return builder.load(builder.gep(operands, [word(2 * k + field)]))
 
-    n = epilogue.operands
+    n = len(epilogue.inputs) + len(epilogue.stored) + len(epilogue.sums)
     first_rows, row_steps = [operand(k, 0) for k in range(n)], [operand(k, 1) for k in range(n)]
     sums = [builder.alloca(ir.VectorType(_llvm_type(epilogue.outputs[o].type.dtype), lanes))
             for o, axis in epilogue.sums if axis != 0]  # fmt: skip
@@ -110,12 +106,12 @@ def _emit_loop(epilogue: Epilogue, name: str, bits: int) -> ir.Module:
         for accumulator in sums:
             builder.store(ir.Constant(accumulator.type.pointee, [0.0] * lanes), accumulator)
         with cgutils.for_range_slice(builder, word(0), whole, word(lanes)) as (column, _):
-            _Vector(builder, epilogue, bits, lanes, None).emit(places, column, sums)
+            _Vector(builder, epilogue, lanes, None).emit(places, column, sums)
         with builder.if_then(builder.icmp_signed("<", whole, columns)):
             left = builder.sub(columns, whole)
             lane = ir.Constant(ir.VectorType(word, lanes), list(range(lanes)))
             mask = builder.icmp_signed("<", lane, splat(builder, left, lanes))
-            _Vector(builder, epilogue, bits, lanes, mask).emit(places, whole, sums)
+            _Vector(builder, epilogue, lanes, mask).emit(places, whole, sums)
         _emit_sums(builder, epilogue, places, sums)
     builder.ret_void()
     return module
@@ -154,7 +150,7 @@ def _lane_sum(builder, vector):
 class _Vector:
     """The scalar graph for one vector of columns; with a mask, for its first lanes only."""
 
-    def __init__(self, builder, epilogue, bits, lanes, mask):
+    def __init__(self, builder, epilogue, lanes, mask):
         self.builder, self.epilogue, self.lanes, self.mask = builder, epilogue, lanes, mask
         self.math = {b: VectorMath(builder, b, lanes) for b in (32, 64)}
 
@@ -163,8 +159,9 @@ class _Vector:
         values = {}
         for variable, step, place in zip(epilogue.inputs, epilogue.steps, places, strict=False):
             values[variable] = self._load(variable.type.dtype, place, step, column)
-        for node in _sorted(epilogue.inputs, epilogue.outputs):
-            self._emit_node(node, values)
+        for node in toposort(epilogue.outputs, epilogue.inputs):
+            arguments = [self._value(v, values) for v in node.inputs]
+            values[node.outputs[0]] = emit_node(self, node, arguments)
         results = [self._value(v, values) for v in epilogue.outputs]
         dtypes = [v.type.dtype for v in epilogue.outputs]
         targets = places[len(epilogue.inputs) :]
@@ -184,10 +181,6 @@ class _Vector:
                 accumulator = next(pending)
                 value = self.builder.fadd(self.builder.load(accumulator), value)
                 self.builder.store(value, accumulator)
-
-    def _emit_node(self, node: Apply, values):
-        arguments = [self._value(v, values) for v in node.inputs]
-        values[node.outputs[0]] = emit_node(self, node, arguments)
 
     def _value(self, variable, values):
         if variable not in values:
@@ -232,13 +225,8 @@ class _Vector:
 
     def _masked(self, what, kind, result, arguments):
         arguments = [ir.IntType(32)(a) if isinstance(a, int) else a for a in arguments]
-        element = kind.element
-        letter = "f" if isinstance(element, ir.FloatType | ir.DoubleType) else "i"
-        bits = {ir.FloatType(): 32, ir.DoubleType(): 64}.get(element) or element.width
-        name = f"llvm.masked.{what}.v{self.lanes}{letter}{bits}.p0"
-        kind = ir.FunctionType(result, [a.type for a in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
+        name = f"llvm.masked.{what}.v{self.lanes}{kind.element.intrinsic_name}.p0"
+        return call(self.builder, name, result, arguments)
 
     # -- numbers
 
@@ -275,20 +263,3 @@ def _llvm_type(dtype):
     if dtype in FLOATS:
         return ir.FloatType() if dtype == "float32" else ir.DoubleType()
     return ir.IntType(np.dtype(dtype).itemsize * 8)
-
-
-def _sorted(inputs: list[Variable], outputs: list[Variable]) -> list[Apply]:
-    """Return the scalar nodes between inputs and outputs, what is needed first in front."""
-    order, seen = [], set(inputs)
-
-    def visit(variable):
-        if variable in seen or variable.owner is None:
-            return
-        for argument in variable.owner.inputs:
-            visit(argument)
-        seen.add(variable)
-        order.append(variable.owner)
-
-    for output in outputs:
-        visit(output)
-    return order

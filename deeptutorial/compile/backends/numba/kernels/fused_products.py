@@ -49,24 +49,14 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     VECTOR_BYTES,
 )
 
-__all__ = [
-    "COLUMN",
-    "FIELDS",
-    "FULL",
-    "NN",
-    "NT",
-    "ROW",
-    "SCALAR",
-    "TN",
-    "WRONG_SHAPES",
-    "announce",
-    "kernels",
-]
+__all__ = ["FIELDS", "KINDS", "ROLES", "WRONG_SHAPES", "announce", "kernels"]
 
 # A product of A and B, as they are stored: A B, A B.T, A.T B.
 NN, NT, TN = np.int64(0), np.int64(1), np.int64(2)  # literals would have all compiled anew
 # What an input has numbers for: each place, each column, each row, or one for all.
 FULL, ROW, COLUMN, SCALAR = np.int64(0), np.int64(1), np.int64(2), np.int64(3)
+KINDS = {"nn": NN, "nt": NT, "tn": TN}
+ROLES = {"full": FULL, "row": ROW, "column": COLUMN, "scalar": SCALAR}
 
 FIELDS = 5  # of an array in the table: address, rows, columns, bytes between rows, and columns
 _ADDRESS, _ROWS, _COLUMNS, _ROW_STEP, _COLUMN_STEP = range(FIELDS)
@@ -274,7 +264,7 @@ def _finish(t, task, like):
         for k in range(n_operands):
             o = operands[k]
             pointers[n_results + k, 0] = o[_FIRST] + i * o[_DOWN] + j * o[_BESIDE] + c * o[_ACROSS]
-        threads.call_loop(plan[_EPILOGUE], rows, columns, pointers.ctypes.data)
+        threads.call_at(plan[_EPILOGUE], (rows, columns, pointers.ctypes.data))
 
 
 @inner
@@ -324,11 +314,6 @@ def _shape_of_all(plan, kinds, roles, table):
         if (role in (FULL, COLUMN) and a[_ROWS] != M) or (role in (FULL, ROW) and a[_COLUMNS] != N):
             return UNKNOWN, N, work
     return M, N, work + M * N * 8
-
-
-@inner
-def _is_in_pieces(kinds, M, table):
-    return len(kinds) == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192
 
 
 @inner
@@ -409,7 +394,7 @@ def _drive(plan_address, table_address, like):
     if M < 0:
         return 1
 
-    in_pieces = _is_in_pieces(kinds, M, table)
+    in_pieces = n_products == 1 and kinds[0] == NN and M <= THIN and table[0][_COLUMNS] >= 192
     pieces = PIECES if in_pieces else 0
     is_packed = _is_packed(kinds, M, table)
     bits = np.zeros(n_products, np.int64)

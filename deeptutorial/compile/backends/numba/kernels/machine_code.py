@@ -1,7 +1,5 @@
 """Functions written in LLVM's language become machine code, which is kept on disk."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -12,6 +10,7 @@ from llvmlite import ir
 from numba.core.registry import cpu_target
 
 from deeptutorial.compile.backends.numba.kernels.caching import cache_folder
+from deeptutorial.files import replacing
 
 __all__ = ["address_of", "target"]
 
@@ -67,17 +66,9 @@ def address_of(name: str, write: Callable[[], ir.Module]) -> int:
         if not code:
             code = _compiled(write())
             if path is not None:
-                _keep(code, path)
+                with suppress(OSError), replacing(path) as temporary:  # or again next time
+                    temporary.write_bytes(code)
         _engine().add_object_file(llvm.ObjectFileRef.from_data(code))
         _engine().finalize_object()
         _addresses[name] = _engine().get_function_address(name)
     return _addresses[name]
-
-
-def _keep(code: bytes, path: Path) -> None:
-    """Write to the cache, whole or not at all; what cannot be kept is compiled again next time."""
-    with suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with open(handle, "wb") as file:
-            file.write(code)
-        os.replace(temporary, path)

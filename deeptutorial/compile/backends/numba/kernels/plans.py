@@ -7,22 +7,14 @@ import numpy as np
 from deeptutorial.compile.backends.numba.kernels import threads
 from deeptutorial.compile.backends.numba.kernels.epilogue import compile_epilogue
 from deeptutorial.compile.backends.numba.kernels.fused_products import (
-    COLUMN,
-    FULL,
-    NN,
-    NT,
-    ROW,
-    SCALAR,
-    TN,
+    KINDS,
+    ROLES,
     WRONG_SHAPES,
     announce,
 )
 from deeptutorial.compile.ops.fused_products import FusedProducts
 
 __all__ = ["plan_of", "run_in_python"]
-
-KINDS = {"nn": NN, "nt": NT, "tn": TN}
-ROLES = {"full": FULL, "row": ROW, "column": COLUMN, "scalar": SCALAR}
 
 
 def plan_of(op: FusedProducts) -> np.ndarray:

@@ -21,20 +21,9 @@ from deeptutorial.compile.backends.numba.kernels.tiles import (
     gather_edge,
     gather_narrow,
     gather_wide,
-    multiply_edge,
-    multiply_middle,
-    multiply_row_edge,
-    multiply_row_middle,
-    multiply_row_wide,
-    multiply_wide,
+    multiply_tile,
     nonzero_bits,
     nonzero_bits_transposed,
-    skip_edge,
-    skip_middle,
-    skip_row_edge,
-    skip_row_middle,
-    skip_row_wide,
-    skip_wide,
     transpose,
 )
 
@@ -50,12 +39,17 @@ __all__ = [
 ]
 
 
-def _product(most, chosen, wide, middle, edge, row_wide, row_middle, row_edge):
+def _product(most, chosen, skips):
     """Make a function for C[m, n] += sum over k of A[m, k] B[k, n]; with `fresh` it is a plain =.
 
     It is made of six kinds of tiles, of `most` rows or one; `chosen` tells their k. C and B have
     room for `room` columns, N or more; what is in those behind N is read and written, to no end.
     """
+    wide, middle, edge, row_wide, row_middle, row_edge = (
+        multiply_tile(rows, width, masked, skips)
+        for rows in (most, 1)
+        for width, masked in ((TILE_VECTORS, False), (MIDDLE_VECTORS, False), (2, True))
+    )
 
     @inner
     def product(C, c0, ldc, M, A, a0, a_row, a_col, B, b0, ldb, ks, N, room, fresh):
@@ -106,18 +100,8 @@ def _some(bits, m, rows):
 # B is finite, both have the same bits: what is left out are additions of 0 or -0 to a sum that
 # began at 0, and they change neither another number nor a 0. (They would make a 0 of a -0, but a
 # sum is -0 only where all that was added was so small that it was rounded to that.)
-multiply = _product(
-    TILE_ROWS,
-    _all,
-    *(multiply_wide, multiply_middle, multiply_edge),
-    *(multiply_row_wide, multiply_row_middle, multiply_row_edge),
-)
-multiply_sparse = _product(
-    SKIP_ROWS,
-    _some,
-    *(skip_wide, skip_middle, skip_edge),
-    *(skip_row_wide, skip_row_middle, skip_row_edge),
-)
+multiply = _product(TILE_ROWS, _all, skips=False)
+multiply_sparse = _product(SKIP_ROWS, _some, skips=True)
 
 
 @inner

@@ -5,6 +5,7 @@ so do Ops on numbers that no entry takes.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 import numpy as np
 from pytensor.graph.basic import Apply
@@ -67,13 +68,11 @@ def _arithmetic(in_floats: str, in_integers: str) -> _Emitter:
     """A sum, difference or product of any number of floats or integers."""
 
     def emit(v, arguments, dtype):
-        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
-        for other in others:
-            if dtype in FLOATS:
-                first = getattr(v.builder, in_floats)(first, other, flags=CONTRACT)
-            else:
-                first = getattr(v.builder, in_integers)(first, other)
-        return first
+        if dtype in FLOATS:
+            write = partial(getattr(v.builder, in_floats), flags=CONTRACT)
+        else:
+            write = getattr(v.builder, in_integers)
+        return reduce(write, (v.cast(value, given, dtype) for value, given in arguments))
 
     def takes(inputs, output):
         return output != "bool" and all(i not in FLOATS or output in FLOATS for i in inputs)
@@ -102,10 +101,8 @@ def _comparison(ordered: str) -> _Emitter:
 
 def _logical(instruction: str) -> _Emitter:
     def emit(v, arguments, dtype):
-        first, *others = (v.cast(value, given, dtype) for value, given in arguments)
-        for other in others:
-            first = getattr(v.builder, instruction)(first, other)
-        return first
+        write = getattr(v.builder, instruction)
+        return reduce(write, (v.cast(value, given, dtype) for value, given in arguments))
 
     return _Emitter(emit, lambda inputs, output: not {*inputs, output} & set(FLOATS))
 
@@ -141,8 +138,8 @@ def _is_infinite(v, arguments, _):
 
 def _sign(m, x):
     one, zero = m.number(1), m.number(0)
-    sign = m.select(m.less(zero, x), one, m.select(m.less(x, zero), m.number(-1), x))
-    return sign  # zeros and NaN as they are
+    # Zeros and NaN stay as they are.
+    return m.select(m.less(zero, x), one, m.select(m.less(x, zero), m.number(-1), x))
 
 
 def _of_floats(emit) -> _Emitter:

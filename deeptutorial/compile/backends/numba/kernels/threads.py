@@ -33,7 +33,7 @@ __all__ = [
     "address",
     "begin",
     "block_count",
-    "call_loop",
+    "call_at",
     "end",
     "fixed_blocks",
     "keep_plan",
@@ -54,7 +54,7 @@ _WORDS = LINE // 8
 # Lines of the shared table. Every helper has one line to be called on and one to answer on.
 _LOCK, _TICKET, _JOB, _LIMIT, _STARTED, _SYSTEM, _CALLS = (i * _WORDS for i in range(7))
 # What is known of the system: addresses of functions, and what one of them takes.
-_WAIT, _WAKE, _FOR_EVER, _CREATE, _HELP = (_SYSTEM + i for i in range(5))
+_WAIT, _WAKE, _FOR_EVER, _CREATE, _YIELD, _HELP = (_SYSTEM + i for i in range(6))
 _ANSWERS = _CALLS + MOST_THREADS * _WORDS
 _IDLE = _ANSWERS + MOST_THREADS * _WORDS  # does it sleep? The semaphore that wakes it; its handle
 _SEMAPHORES = _IDLE + MOST_THREADS * _WORDS  # where the system keeps them in memory of ours
@@ -122,45 +122,16 @@ def _pause(typing_context):
 
 
 @intrinsic
-def _yield(typing_context):
-    def codegen(context, builder, signature, values):
-        name = "SwitchToThread" if WINDOWS else "sched_yield"
-        function = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
-@intrinsic
-def _call(typing_context, kernel, t, task):
-    """Call a compiled phase by its address."""
+def call_at(typing_context, function, arguments):
+    """Call machine code by its address with whole numbers, or addresses; its result is one too."""
+    words = types.UniTuple(types.int64, len(arguments))
 
     def codegen(context, builder, signature, values):
-        kernel, t, task = values
-        pointer = ir.IntType(64).as_pointer()
-        function = ir.FunctionType(ir.VoidType(), [t.type, pointer, pointer])
-        kernel = builder.inttoptr(kernel, function.as_pointer())
-        task = builder.inttoptr(task, pointer)
-        builder.call(kernel, [t, task, ir.Constant(pointer, None)])
-        return context.get_dummy_value()
+        function, arguments = values[0], cgutils.unpack_tuple(builder, values[1])
+        kind = ir.FunctionType(function.type, [function.type] * len(words))
+        return builder.call(builder.inttoptr(function, kind.as_pointer()), arguments)
 
-    return types.void(types.int64, types.int64, types.int64), codegen
-
-
-@intrinsic
-def call_loop(typing_context, loop, rows, columns, operands):
-    """Call the loop of an epilogue by its address."""
-
-    def codegen(context, builder, signature, values):
-        loop, rows, columns, operands = values
-        pointer = ir.IntType(64).as_pointer()
-        function = ir.FunctionType(ir.VoidType(), [rows.type, rows.type, pointer])
-        loop = builder.inttoptr(loop, function.as_pointer())
-        builder.call(loop, [rows, columns, builder.inttoptr(operands, pointer)])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 4), codegen
+    return types.int64(types.int64, words), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -231,30 +202,6 @@ def _prepare_help() -> None:
         put_in_place({helping})
 
 
-@intrinsic
-def _call_for_number(typing_context, function):
-    """Call a C function without arguments that returns an int."""
-
-    def codegen(context, builder, signature, values):
-        kind = ir.FunctionType(ir.IntType(32), [])
-        result = builder.call(builder.inttoptr(values[0], kind.as_pointer()), [])
-        return builder.sext(result, ir.IntType(64))
-
-    return types.int64(types.int64), codegen
-
-
-@intrinsic
-def _call_system(typing_context, function, a, b, c, d, e, f):
-    """Call a C function of the operating system with up to six whole numbers or addresses."""
-
-    def codegen(context, builder, signature, values):
-        word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word] * 6)
-        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
-
-    return types.int64(*[types.int64] * 7), codegen
-
-
 # A call is an even number that no other phase of any step has used; taking the block adds one.
 # Were a helper to wake with a number read long ago, it would find it gone.
 
@@ -267,7 +214,7 @@ def _help(t):
     while True:
         ticket = _read(table, call)
         if ticket % 2 == 0 and _exchange(table, call, ticket, ticket + 1):
-            _call(_read(table, _JOB), t, _read(table, _JOB + 1))
+            call_at(_read(table, _JOB), (t, _read(table, _JOB + 1), 0))
             _write(table, answer, ticket)
             waited = 0
             continue
@@ -275,12 +222,11 @@ def _help(t):
         if waited < 4000:
             _pause()
         elif waited < 6000:
-            _yield()
+            call_at(_read(table, _YIELD), (0,))
         else:
             # Whoever takes the mark away wakes: the caller by the semaphore, or a signal.
             _write(table, idle, 1)
-            semaphore, for_ever = _read(table, idle + 1), _read(table, _FOR_EVER)
-            _call_system(_read(table, _WAIT), semaphore, for_ever, 0, 0, 0, 0)
+            call_at(_read(table, _WAIT), (_read(table, idle + 1), _read(table, _FOR_EVER)))
             _exchange(table, idle, 1, 0)
             waited = 0
 
@@ -294,7 +240,7 @@ def _start(t):
     # In this order for CreateThread, which takes six things, and pthread_create, with the first
     # four of them, where the first is a place for its handle.
     handle = 0 if WINDOWS else table + 8 * (idle + 2)
-    _call_system(_read(table, _CREATE), handle, 0, help_out, t, 0, 0)
+    call_at(_read(table, _CREATE), (handle, 0, help_out, t, 0, 0))
     _write(table, _STARTED, t + 1)
 
 
@@ -310,7 +256,7 @@ def begin(threads):
         for t in range(1, threads):
             idle = _IDLE + t * _WORDS
             if _read(table, idle) == 1 and _exchange(table, idle, 1, 0):
-                _call_system(_read(table, _WAKE), _read(table, idle + 1), 1, 0, 0, 0, 0)
+                call_at(_read(table, _WAKE), (_read(table, idle + 1), 1, 0))
     return helped
 
 
@@ -323,17 +269,11 @@ def end(helped):
 
 @inner
 def together(kernel, threads, task, helped):
-    """Run a phase on all threads' blocks: with the helpers, or without."""
-    if helped:
-        _together(kernel, threads, task)
-    else:
+    """Run a phase on all threads' blocks: with the helpers, whose lock we hold, or without."""
+    if not helped:
         for t in range(threads):
-            _call(kernel, t, task)
-
-
-@inner
-def _together(kernel, threads, task):
-    """Run a phase on all threads' blocks; the caller holds the lock."""
+            call_at(kernel, (t, task, 0))
+        return
     table = _shared()
     ticket = _read(table, _TICKET) + 2
     _write(table, _TICKET, ticket)
@@ -341,10 +281,10 @@ def _together(kernel, threads, task):
     _write(table, _JOB + 1, task)
     for t in range(1, threads):
         _write(table, _CALLS + t * _WORDS, ticket)
-    _call(kernel, 0, task)
+    call_at(kernel, (0, task, 0))
     for t in range(1, threads):
         if _exchange(table, _CALLS + t * _WORDS, ticket, ticket + 1):
-            _call(kernel, t, task)
+            call_at(kernel, (t, task, 0))
             _write(table, _ANSWERS + t * _WORDS, ticket)
     for t in range(1, threads):
         spins = 0
@@ -353,7 +293,7 @@ def _together(kernel, threads, task):
             if spins < 20000:
                 _pause()
             else:
-                _yield()
+                call_at(_read(table, _YIELD), (0,))
 
 
 @njit
@@ -363,7 +303,7 @@ def thread_count():
     most = _read(table, _LIMIT)
     blas_threads = _read(table, _LIMIT + 1)
     if blas_threads != 0:
-        most = min(most, _call_for_number(blas_threads))
+        most = min(most, np.int32(call_at(blas_threads, (0,))))
     return max(1, most)
 
 
@@ -437,9 +377,9 @@ def _system():
             return kernel.CreateSemaphoreW(None, 0, 2**30, None)
 
         wait, wake = kernel.WaitForSingleObject, kernel.ReleaseSemaphore
-        return create, wait, wake, kernel.CreateThread, 0xFFFFFFFF
+        return create, wait, wake, kernel.CreateThread, kernel.SwitchToThread, 0xFFFFFFFF
     library = ctypes.CDLL(None)
-    start = library.pthread_create
+    start, give_way = library.pthread_create, library.sched_yield
     if sys.platform == "darwin":
         library.dispatch_semaphore_create.restype = ctypes.c_void_p
 
@@ -447,14 +387,14 @@ def _system():
             return library.dispatch_semaphore_create(ctypes.c_long(0))
 
         wait, wake = library.dispatch_semaphore_wait, library.dispatch_semaphore_signal
-        return create, wait, wake, start, 2**63 - 1
+        return create, wait, wake, start, give_way, 2**63 - 1
 
     def create(t):
         address = _table_address + 8 * (_SEMAPHORES + t * _WORDS)  # a line is more than a sem_t
         library.sem_init(ctypes.c_void_p(address), 0, 0)
         return address
 
-    return create, library.sem_wait, library.sem_post, start, 0
+    return create, library.sem_wait, library.sem_post, start, give_way, 0
 
 
 def _forget() -> None:
@@ -466,7 +406,7 @@ def _forget() -> None:
 _places: dict[str, np.ndarray] = {}
 _plans: dict[str, np.ndarray] = {}
 _create, *_functions, _table[_FOR_EVER] = _system()
-for _place, _function in zip((_WAIT, _WAKE, _CREATE), _functions, strict=True):
+for _place, _function in zip((_WAIT, _WAKE, _CREATE, _YIELD), _functions, strict=True):
     _table[_place] = ctypes.cast(_function, ctypes.c_void_p).value or 0
 for _t in range(1, MOST_THREADS):
     _table[_IDLE + _t * _WORDS + 1] = _create(_t)

@@ -3,7 +3,9 @@
 Numba vectorises loops, but does not keep a block of sums in registers over a loop; these do.
 """
 
+import inspect
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 from llvmlite import ir
@@ -12,7 +14,7 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from deeptutorial.compile.backends.numba.kernels.vector_math import splat
+from deeptutorial.compile.backends.numba.kernels.vector_math import call, splat
 
 
 def _register_file():
@@ -46,11 +48,6 @@ class _Vectors:
         self.name = f"v{self.lanes}f{dtype.bitwidth}"
         self.zero = ir.Constant(self.type, [0.0] * self.lanes)
 
-    def _intrinsic(self, name, result, arguments):
-        function = ir.FunctionType(result, [a.type for a in arguments])
-        callee = cgutils.get_or_insert_function(self.builder.module, function, name)
-        return self.builder.call(callee, arguments)
-
     def _pointer(self, base, index, to):
         return self.builder.bitcast(self.builder.gep(base, [index]), to.as_pointer())
 
@@ -63,7 +60,7 @@ class _Vectors:
 
     def fma(self, a, b, c):
         # "muladd" and not "fma": without the instruction, the latter becomes a library call.
-        return self._intrinsic(f"llvm.fmuladd.{self.name}", self.type, [a, b, c])
+        return call(self.builder, f"llvm.fmuladd.{self.name}", self.type, [a, b, c])
 
     def below(self, n, offset):
         """Which lanes, counted from offset, are below n?"""
@@ -77,7 +74,7 @@ class _Vectors:
         if mask is None:
             return self.builder.load(pointer, align=self.bytes)
         arguments = [pointer, ir.IntType(32)(self.bytes), mask, self.zero]
-        return self._intrinsic(f"llvm.masked.load.{self.name}.p0", self.type, arguments)
+        return call(self.builder, f"llvm.masked.load.{self.name}.p0", self.type, arguments)
 
     def store(self, value, base, index, mask=None):
         pointer = self._pointer(base, index, value.type)
@@ -85,7 +82,7 @@ class _Vectors:
             self.builder.store(value, pointer, align=self.bytes)
         else:
             arguments = [value, pointer, ir.IntType(32)(self.bytes), mask]
-            self._intrinsic(f"llvm.masked.store.{self.name}.p0", ir.VoidType(), arguments)
+            call(self.builder, f"llvm.masked.store.{self.name}.p0", ir.VoidType(), arguments)
 
     def load_scalar(self, base, index):
         return self.builder.load(self.builder.gep(base, [index]))
@@ -106,11 +103,6 @@ class _Vectors:
 
     def is_not_zero(self, vector):
         return self.builder.fcmp_unordered("!=", vector, self.zero)
-
-    def trailing_zeros(self, n):
-        function = ir.FunctionType(n.type, [n.type, ir.IntType(1)])
-        callee = cgutils.get_or_insert_function(self.builder.module, function, "llvm.cttz.i64")
-        return self.builder.call(callee, [n, ir.IntType(1)(1)])
 
     def sums(self, vectors):
         """The sums over lanes of four vectors, as one vector of four."""
@@ -136,44 +128,38 @@ class _Vectors:
         return total
 
 
-def _tile(arguments, result=types.void):
+def _tile(emit, result=types.void):
     """Make an intrinsic of `emit(builder, vectors, *arguments)`.
 
-    `arguments` has a letter for each: "a" an array, passed on as a pointer, "i" an integer.
-    The first is an array that sets the type of the vectors.
+    Its arguments are arrays, passed on as pointers, and integers. The first is an array that sets
+    the type of the vectors.
     """
 
-    def decorate(emit):
-        def codegen(context, builder, signature, values):
-            values = [
-                context.make_array(t)(context, builder, v).data if kind == "a" else v
-                for kind, t, v in zip(arguments, signature.args, values, strict=True)
-            ]
-            found = emit(builder, _Vectors(builder, signature.args[0].dtype), *values)
-            return context.get_dummy_value() if found is None else found
+    def codegen(context, builder, signature, values):
+        values = [
+            context.make_array(t)(context, builder, v).data if isinstance(t, types.Array) else v
+            for t, v in zip(signature.args, values, strict=True)
+        ]
+        found = emit(builder, _Vectors(builder, signature.args[0].dtype), *values)
+        return context.get_dummy_value() if found is None else found
 
-        names = [f"x{i}" for i in range(len(arguments))]
-        kinds = [f"x{i}" if k == "a" else "intp" for i, k in enumerate(arguments)]
-        scope = {"result": result, "intp": types.intp, "codegen": codegen}
-        # Numba reads the number of arguments off the function, so each count needs its own.
-        exec(
-            f"def tile(typing_context, {', '.join(names)}):\n"
-            f"    return result({', '.join(kinds)}), codegen",
-            scope,
-        )
-        return intrinsic(scope["tile"])
+    def tile(typing_context, *given):
+        return result(*(t if isinstance(t, types.Array) else types.intp for t in given)), codegen
 
-    return decorate
+    # Numba reads the number of arguments off the function.
+    _, *arguments = inspect.signature(emit).parameters.values()
+    tile.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    return intrinsic(tile)
 
 
-def _multiply_tile(rows, width, masked, skips=False):
+def multiply_tile(rows, width, masked, skips=False):
     """C[m, n] += sum over k of A[m, k] B[k, n], for `rows` rows and `width` vectors of columns.
 
     The sum is over k < ks; if the tile `skips`, over the k whose bits are set in ks. With `fresh`,
     the sum takes C's place.
     """
 
-    @_tile("aiiaiiiaiiiii")
+    @_tile
     def tile(builder, v, C, c0, ldc, A, a0, a_row, a_col, B, b0, ldb, ks, columns, fresh):
         add, mul, integer = builder.add, builder.mul, c0.type
         offsets = [integer(j * v.lanes) for j in range(width)]
@@ -190,7 +176,7 @@ def _multiply_tile(rows, width, masked, skips=False):
                 for m in range(rows):
                     for s, o, mask in zip(sums[m], offsets, masks, strict=True):
                         builder.store(v.load(C, add(c[m], o), mask), s)
-        with _bits(builder, v, ks) if skips else cgutils.for_range(builder, ks) as loop:
+        with _bits(builder, ks) if skips else cgutils.for_range(builder, ks) as loop:
             k = loop.index
             b = add(b0, mul(k, ldb))
             b = [v.load(B, add(b, o), mask) for o, mask in zip(offsets, masks, strict=True)]
@@ -209,7 +195,7 @@ def _multiply_tile(rows, width, masked, skips=False):
 def _gather_tile(width, masked):
     """C[n] += sum over i in [first, last) of value[i] B[index[i], n]."""
 
-    @_tile("aiaaiiaiii")
+    @_tile
     def tile(builder, v, C, c0, value, index, first, last, B, b0, ldb, columns):
         add, mul, integer = builder.add, builder.mul, c0.type
         offsets = [integer(j * v.lanes) for j in range(width)]
@@ -229,102 +215,82 @@ def _gather_tile(width, masked):
     return tile
 
 
-def _finite_tile(width):
-    """Tell whether B[k, n] is finite for k < depth and n < columns, in `width` vectors at most."""
-
-    @_tile("aiiii", result=types.boolean)
-    def tile(builder, v, B, b0, ldb, depth, columns):
-        offsets = [b0.type(j * v.lanes) for j in range(width)]
-        masks = [v.below(columns, j * v.lanes) for j in range(width)]
-        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in offsets]
-        with cgutils.for_range(builder, depth) as loop:
-            b = builder.add(b0, builder.mul(loop.index, ldb))
-            for s, o, mask in zip(sums, offsets, masks, strict=True):
-                # 0 times what is not finite is NaN, and stays it
-                builder.store(v.fma(v.load(B, builder.add(b, o), mask), v.zero, builder.load(s)), s)
-        found = v.zero
-        for s in sums:
-            found = builder.fadd(found, builder.load(s))
-        some = builder.bitcast(v.is_not_zero(found), ir.IntType(v.lanes))
-        return builder.icmp_unsigned("==", some, some.type(0))
-
-    return tile
+@partial(_tile, result=types.boolean)
+def finite(builder, v, B, b0, ldb, depth, columns):
+    """Tell whether B[k, n] is finite for k < depth and n < columns, a tile's width."""
+    offsets = [b0.type(j * v.lanes) for j in range(TILE_VECTORS)]
+    masks = [v.below(columns, j * v.lanes) for j in range(TILE_VECTORS)]
+    sums = [cgutils.alloca_once_value(builder, v.zero) for _ in offsets]
+    with cgutils.for_range(builder, depth) as loop:
+        b = builder.add(b0, builder.mul(loop.index, ldb))
+        for s, o, mask in zip(sums, offsets, masks, strict=True):
+            # 0 times what is not finite is NaN, and stays it
+            builder.store(v.fma(v.load(B, builder.add(b, o), mask), v.zero, builder.load(s)), s)
+    found = v.zero
+    for s in sums:
+        found = builder.fadd(found, builder.load(s))
+    some = builder.bitcast(v.is_not_zero(found), ir.IntType(v.lanes))
+    return builder.icmp_unsigned("==", some, some.type(0))
 
 
-def _nonzero_bits():
+@_tile
+def nonzero_bits(builder, v, A, bits, a0, m, depth):
     """bits[m] = which of A[m, k], k < depth <= 64, are not zero; A's rows are in one piece."""
-
-    @_tile("aaiii")
-    def tile(builder, v, A, bits, a0, m, depth):
-        found = ir.IntType(64)(0)
-        for j in range(64 // v.lanes):
-            mask = v.below(depth, j * v.lanes)
-            values = v.load(A, builder.add(a0, a0.type(j * v.lanes)), mask)
-            some = builder.bitcast(v.is_not_zero(values), ir.IntType(v.lanes))
-            some = builder.zext(some, found.type) if v.lanes < 64 else some
-            found = builder.or_(found, builder.shl(some, found.type(j * v.lanes)))
-        builder.store(found, builder.gep(bits, [m]))
-
-    return tile
+    found = ir.IntType(64)(0)
+    for j in range(64 // v.lanes):
+        mask = v.below(depth, j * v.lanes)
+        values = v.load(A, builder.add(a0, a0.type(j * v.lanes)), mask)
+        some = builder.bitcast(v.is_not_zero(values), ir.IntType(v.lanes))
+        some = builder.zext(some, found.type) if v.lanes < 64 else some
+        found = builder.or_(found, builder.shl(some, found.type(j * v.lanes)))
+    builder.store(found, builder.gep(bits, [m]))
 
 
-def _nonzero_bits_transposed():
+@_tile
+def nonzero_bits_transposed(builder, v, A, bits, a0, lda, m, depth, rows):
     """bits[m + i] = which of A[k, i], k < depth <= 64, are not zero, for one vector of i."""
-
-    @_tile("aaiiiii")
-    def tile(builder, v, A, bits, a0, lda, m, depth, rows):
-        kind = ir.VectorType(ir.IntType(64), v.lanes)
-        mask, found = v.below(rows, 0), cgutils.alloca_once(builder, kind)
-        builder.store(ir.Constant(kind, None), found)
-        with cgutils.for_range(builder, depth) as loop:
-            values = v.load(A, builder.add(a0, builder.mul(loop.index, lda)), mask)
-            bit = v.splat(builder.shl(ir.IntType(64)(1), loop.index))
-            some = builder.select(v.is_not_zero(values), bit, ir.Constant(kind, None))
-            builder.store(builder.or_(builder.load(found), some), found)
-        pointer = builder.bitcast(builder.gep(bits, [m]), kind.as_pointer())
-        builder.store(builder.load(found), pointer, align=8)
-
-    return tile
+    kind = ir.VectorType(ir.IntType(64), v.lanes)
+    mask, found = v.below(rows, 0), cgutils.alloca_once(builder, kind)
+    builder.store(ir.Constant(kind, None), found)
+    with cgutils.for_range(builder, depth) as loop:
+        values = v.load(A, builder.add(a0, builder.mul(loop.index, lda)), mask)
+        bit = v.splat(builder.shl(ir.IntType(64)(1), loop.index))
+        some = builder.select(v.is_not_zero(values), bit, ir.Constant(kind, None))
+        builder.store(builder.or_(builder.load(found), some), found)
+    pointer = builder.bitcast(builder.gep(bits, [m]), kind.as_pointer())
+    builder.store(builder.load(found), pointer, align=8)
 
 
-def _copy_tile(width):
-    """P[k, n] = B[k, n] for k < depth and n < columns, of `width` vectors, which P has room for."""
-
-    @_tile("aiaiiii")
-    def tile(builder, v, P, ldp, B, b0, ldb, depth, columns):
-        offsets = [b0.type(j * v.lanes) for j in range(width)]
-        masks = [v.below(columns, j * v.lanes) for j in range(width)]
-        with cgutils.for_range(builder, depth) as loop:
-            p = builder.mul(loop.index, ldp)
-            b = builder.add(b0, builder.mul(loop.index, ldb))
-            for o, mask in zip(offsets, masks, strict=True):
-                v.store(v.load(B, builder.add(b, o), mask), P, builder.add(p, o))
-
-    return tile
+@_tile
+def copy_wide(builder, v, P, ldp, B, b0, ldb, depth, columns):
+    """P[k, n] = B[k, n] for k < depth and n < columns, a tile's width, which P has room for."""
+    offsets = [b0.type(j * v.lanes) for j in range(TILE_VECTORS)]
+    masks = [v.below(columns, j * v.lanes) for j in range(TILE_VECTORS)]
+    with cgutils.for_range(builder, depth) as loop:
+        p = builder.mul(loop.index, ldp)
+        b = builder.add(b0, builder.mul(loop.index, ldb))
+        for o, mask in zip(offsets, masks, strict=True):
+            v.store(v.load(B, builder.add(b, o), mask), P, builder.add(p, o))
 
 
-def _transpose_tile():
+@_tile
+def transpose(builder, v, P, p0, ldp, B, b0, ldb, rows, depth):
     """P[k, n] = B[n, k] for a vector of n and as many k; what lies beyond rows, depth is no matter.
 
     P has room for the whole block.
     """
-
-    @_tile("aiiaiiii")
-    def tile(builder, v, P, p0, ldp, B, b0, ldb, rows, depth):
-        add, mul, integer = builder.add, builder.mul, p0.type
-        mask, last, block = v.below(depth, 0), builder.sub(rows, integer(1)), []
-        for n in range(v.lanes):
-            is_inside = builder.icmp_signed("<", integer(n), rows)
-            row = builder.select(is_inside, integer(n), last)
-            block.append(v.load(B, add(b0, mul(row, ldb)), mask))
-        for k, column in enumerate(v.transposed(block)):
-            v.store(column, P, add(p0, mul(integer(k), ldp)))
-
-    return tile
+    add, mul, integer = builder.add, builder.mul, p0.type
+    mask, last, block = v.below(depth, 0), builder.sub(rows, integer(1)), []
+    for n in range(v.lanes):
+        is_inside = builder.icmp_signed("<", integer(n), rows)
+        row = builder.select(is_inside, integer(n), last)
+        block.append(v.load(B, add(b0, mul(row, ldb)), mask))
+    for k, column in enumerate(v.transposed(block)):
+        v.store(column, P, add(p0, mul(integer(k), ldp)))
 
 
 @contextmanager
-def _bits(builder, v, bits):
+def _bits(builder, bits):
     """Do what follows for the index of each bit that is set, in order."""
     head = builder.append_basic_block("bits")
     body = builder.append_basic_block("bit")
@@ -336,7 +302,7 @@ def _bits(builder, v, bits):
     builder.cbranch(builder.icmp_signed("!=", now, now.type(0)), body, after)
     builder.position_at_end(body)
     builder.store(builder.and_(now, builder.sub(now, now.type(1))), left)
-    yield SimpleNamespace(index=v.trailing_zeros(now))
+    yield SimpleNamespace(index=builder.cttz(now, ir.IntType(1)(1)))
     builder.branch(head)
     builder.position_at_end(after)
 
@@ -344,7 +310,7 @@ def _bits(builder, v, bits):
 def _dot_tile(samples):
     """D[c, m] = sum over j of A[m, j] B[c, j], for four rows m; B's rows are padded with zeros."""
 
-    @_tile("aiiaiiaiii")
+    @_tile
     def tile(builder, v, D, d0, ldd, A, a0, lda, B, b0, ldb, depth):
         add, mul, integer = builder.add, builder.mul, d0.type
         a = [add(a0, mul(lda, integer(m))) for m in range(TILE_ROWS)]
@@ -374,25 +340,8 @@ def _dot_tile(samples):
     return tile
 
 
-multiply_wide = _multiply_tile(TILE_ROWS, TILE_VECTORS, masked=False)
-multiply_edge = _multiply_tile(TILE_ROWS, 2, masked=True)
-multiply_middle = _multiply_tile(TILE_ROWS, MIDDLE_VECTORS, masked=False)
-multiply_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False)
-multiply_row_middle = _multiply_tile(1, MIDDLE_VECTORS, masked=False)
-multiply_row_edge = _multiply_tile(1, 2, masked=True)
-copy_wide = _copy_tile(TILE_VECTORS)
-transpose = _transpose_tile()
 gather_wide = _gather_tile(GATHER_VECTORS, masked=False)
 gather_edge = _gather_tile(GATHER_VECTORS, masked=True)
 gather_narrow = _gather_tile(2, masked=True)
-nonzero_bits = _nonzero_bits()
-nonzero_bits_transposed = _nonzero_bits_transposed()
-skip_wide = _multiply_tile(SKIP_ROWS, TILE_VECTORS, masked=False, skips=True)
-skip_middle = _multiply_tile(SKIP_ROWS, MIDDLE_VECTORS, masked=False, skips=True)
-skip_edge = _multiply_tile(SKIP_ROWS, 2, masked=True, skips=True)
-skip_row_wide = _multiply_tile(1, TILE_VECTORS, masked=False, skips=True)
-skip_row_middle = _multiply_tile(1, MIDDLE_VECTORS, masked=False, skips=True)
-skip_row_edge = _multiply_tile(1, 2, masked=True, skips=True)
-finite = _finite_tile(TILE_VECTORS)
 dot_samples = _dot_tile(TILE_SAMPLES)
 dot_sample = _dot_tile(1)

@@ -6,18 +6,18 @@ the last place over the whole range, denormal numbers, infinities and NaN includ
 mathematical library is called for each number.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-__all__ = ["CONTRACT", "FLOATS", "VectorMath", "splat"]
+__all__ = ["CONTRACT", "FLOATS", "VectorMath", "call", "splat"]
 
 FLOATS = ("float32", "float64")
 CONTRACT = ("contract",)  # a product and a sum may be rounded once; nothing else is assumed
-LN2_HIGH, LN2_LOW = (
-    0.693359375,
-    -2.12194440e-4,
-)  # the first has so few bits that n times it is exact
+# The first has so few bits that n times it is exact.
+LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 # Polynomials of Cephes (S. L. Moshier), expf and logf, highest power first.
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5)
 LOG = (
@@ -79,21 +79,15 @@ class VectorMath:
 
     def intrinsic(self, name: str, *arguments):
         """Call an intrinsic of LLVM on vectors."""
-        name = f"llvm.{name}.v{self.lanes}f{self.bits}"
-        kind = ir.FunctionType(self.type, [self.type] * len(arguments))
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), arguments
-        )
+        return call(self.builder, f"llvm.{name}.v{self.lanes}f{self.bits}", self.type, arguments)
 
     def lane_by_lane(self, name: str, x):
         """Call a function of the mathematical library for each number."""
         name += "f" if self.bits == 32 else ""
-        kind = ir.FunctionType(self.scalar, [self.scalar])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         result = ir.Constant(self.type, ir.Undefined)
         for lane in range(self.lanes):
             place = ir.IntType(32)(lane)
-            value = self.builder.call(function, [self.builder.extract_element(x, place)])
+            value = call(self.builder, name, self.scalar, [self.builder.extract_element(x, place)])
             result = self.builder.insert_element(result, value, place)
         return result
 
@@ -237,3 +231,9 @@ def splat(builder: ir.IRBuilder, scalar, lanes: int):
     first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
     return builder.shuffle_vector(first, empty, zeros)
+
+
+def call(builder: ir.IRBuilder, name: str, result: ir.Type, arguments: Sequence):
+    """Call a function of a library, or an intrinsic of LLVM, by its name."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
