@@ -18,7 +18,7 @@ class Counter:
 
     def __init__(self, count, factor):
         self.rounds, self.waits = [], []
-        self.storages = [[np.float64(count)], [np.float64(factor)]]
+        self.storages = [[count], [factor]]
         self.collector = CallCollector(
             start=self.start,
             wait=self.wait,
@@ -185,7 +185,7 @@ def test_copies_are_values():
 
 
 def test_a_result_is_like_a_number():
-    result = Counter(3, 2)(1)
+    result = Counter(3.0, 2.0)(1)
     assert (int(result), f"{result:.1f}", str(result), bool(result)) == (6, "6.0", "6.0", True)
     assert result + 1 == 1 + result == 7
     assert -result == -6
@@ -196,6 +196,9 @@ def test_a_result_is_like_a_number():
     assert np.isfinite(result)
     with pytest.raises(AttributeError):
         _ = result.nothing_of_the_kind
+    with pytest.raises(TypeError, match="only integer"):
+        _ = "abc"[result]
+    assert "abcdefgh"[Counter(3, 2)(1)] == "g"
 
 
 def test_an_error_is_raised_where_the_calls_run():

@@ -64,7 +64,10 @@ class Connection:
         n_text, n_content = SIZES.unpack(self._exactly(SIZES.size, silence))
         if n_text > LARGEST_MESSAGE:
             raise ValueError(f"a message of {n_text} bytes")
-        message = json.loads(self._exactly(n_text, silence))
+        try:
+            message = json.loads(self._exactly(n_text, silence))
+        except RecursionError as error:
+            raise ValueError("a message that is nested too deeply") from error
         if not isinstance(message, dict):
             raise ValueError(f"no message: {message!r:.60}")
         return message, self._exactly(n_content, silence)

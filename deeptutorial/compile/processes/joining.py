@@ -159,9 +159,11 @@ def _connections_in_cluster(size: int, number: int) -> dict[int, Connection]:
 
 def _parsed(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
-        raise JoinError(f"expected a coordinator as HOST:PORT, got {address}")
-    return host.strip("[]"), int(port)
+    if not host or ":" in host or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise JoinError(
+            f"expected a coordinator as HOST:PORT, a name or an IPv4 address, got {address}"
+        )
+    return host, int(port)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -16,7 +16,7 @@ to be done.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import is_, itemgetter
+from operator import index, is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -259,6 +259,9 @@ class Result(NDArrayOperatorsMixin):
 
     def __int__(self) -> int:
         return int(np.asarray(self))
+
+    def __index__(self) -> int:
+        return index(np.asarray(self))
 
     def __bool__(self) -> bool:
         return bool(np.asarray(self))
