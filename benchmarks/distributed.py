@@ -193,7 +193,7 @@ def _work(request: dict) -> None:
             os.sched_setaffinity(0, {cpus[request["number"] % len(cpus)]})
         import deeptutorial
         from benchmarks.peers.deeptutorial import prepare
-        from deeptutorial.compile.processes import join
+        from deeptutorial.training.processes import join
 
         n, number = request["n"], request["number"]
         group = join(request["coordinator"], n, number) if n > 1 else None

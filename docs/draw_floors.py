@@ -45,6 +45,7 @@ FLOORS = (
         "deeptutorial.damage",
         "deeptutorial.texts",
         "deeptutorial.loading",
+        "deeptutorial.held_signals",
     ),
 )
 """From the top. An import leads down; within a floor it may lead from one room to the next."""

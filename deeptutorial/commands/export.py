@@ -9,10 +9,10 @@ from pathlib import Path
 from deeptutorial.commands.inputs import STANDARD, add_model, load
 from deeptutorial.commands.outputs import add_output, write_bytes
 from deeptutorial.commands.status import UsageError
-from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.export.layers import as_layers, state_dict
 from deeptutorial.export.onnx_graph import as_onnx
 from deeptutorial.export.weight_tables import as_tables
+from deeptutorial.held_signals import import_whole
 from deeptutorial.models import SdA, dA
 
 __all__ = ["add_to", "export"]

@@ -10,10 +10,11 @@ import pytensor
 
 from deeptutorial.commands.parser import OneLineParser, number, whole
 from deeptutorial.commands.together import add_processes, come_together
-from deeptutorial.compile import BackendError, processes, use
+from deeptutorial.compile import BackendError, use
 from deeptutorial.compile.backends.numba.kernels.ahead import compile_ahead
 from deeptutorial.models.corruption import CORRUPTIONS
 from deeptutorial.models.da import RECONSTRUCTION_COSTS
+from deeptutorial.training import processes
 from deeptutorial.training.film import MOST_FRAMES
 
 __all__ = ["RECIPES", "SdA_options", "dA_options"]

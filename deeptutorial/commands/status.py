@@ -10,7 +10,7 @@ from collections.abc import Callable
 from deeptutorial.archives import ArchiveError
 from deeptutorial.commands.standard_streams import enduring_streams
 from deeptutorial.commands.together import run_in_group
-from deeptutorial.compile import BackendError, processes
+from deeptutorial.compile import BackendError
 from deeptutorial.datasets import DatasetError
 from deeptutorial.loading import ctrl_c_raises
 from deeptutorial.texts import printable
@@ -18,6 +18,7 @@ from deeptutorial.training import (
     DivergenceError,
     RunFolderError,
     TerminatedError,
+    processes,
     terminate_by_exception,
 )
 

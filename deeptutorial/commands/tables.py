@@ -12,7 +12,7 @@ import numpy as np
 from deeptutorial.commands.inputs import STANDARD
 from deeptutorial.commands.outputs import opened_output
 from deeptutorial.commands.status import UsageError
-from deeptutorial.compile.held_signals import import_whole
+from deeptutorial.held_signals import import_whole
 
 __all__ = ["FORMS", "Block", "Table", "form_of", "write_table"]
 

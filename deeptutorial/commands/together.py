@@ -20,8 +20,8 @@ from pathlib import Path
 from deeptutorial.commands.parser import OneLineParser, whole
 from deeptutorial.compile import BackendError
 from deeptutorial.compile.backends.devices import require_package
-from deeptutorial.compile.processes import Group, join, join_cluster
 from deeptutorial.training.checkpoints import NAMES
+from deeptutorial.training.processes import Group, join, join_cluster
 
 __all__ = ["add_processes", "come_together", "run_in_group"]
 

@@ -17,13 +17,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deeptutorial.archives import open_regular
-from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.arrays import Dataset, Examples
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.hdf5 import read_hdf5
 from deeptutorial.datasets.named_arrays import choose
 from deeptutorial.datasets.sparse import check_dense_size, dense
 from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY, check_unpacked_size, reading
+from deeptutorial.held_signals import import_whole
 
 __all__ = ["read_mat"]
 

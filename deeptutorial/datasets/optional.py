@@ -3,8 +3,8 @@
 from pathlib import Path
 from types import ModuleType
 
-from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.errors import DatasetError
+from deeptutorial.held_signals import import_whole
 
 __all__ = ["needed"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.errors import DatasetError
 from deeptutorial.datasets.unpacking import AT_MOST_TIMES, FREELY
+from deeptutorial.held_signals import import_whole
 
 __all__ = ["SPARSE_MEMBERS", "dense", "dense_of_members"]
 

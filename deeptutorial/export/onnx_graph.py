@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from deeptutorial.compile.held_signals import import_whole
 from deeptutorial.datasets.scaling import Scaling
 from deeptutorial.export.layers import Layer, as_layers
+from deeptutorial.held_signals import import_whole
 from deeptutorial.models import SdA, dA
 
 __all__ = ["as_onnx"]

@@ -5,7 +5,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from deeptutorial.compile.held_signals import SignalsHeld
+from deeptutorial.held_signals import SignalsHeld
 
 __all__ = ["print_line"]
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
 
-from deeptutorial.compile import processes
 from deeptutorial.compile.surroundings import surroundings
 from deeptutorial.texts import printable
+from deeptutorial.training import processes
 from deeptutorial.training.checkpoints import Checkpoints
 from deeptutorial.training.film import MOST_FRAMES, Film, is_filmed
 from deeptutorial.training.fingerprints import (

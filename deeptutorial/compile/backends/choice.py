@@ -10,7 +10,7 @@ from deeptutorial.compile.backends.jax.choice import choose as choose_jax
 from deeptutorial.compile.backends.jax.collected_calls import finish_calls
 from deeptutorial.compile.backends.numba.choice import choose as choose_numba
 from deeptutorial.compile.backends.pytorch.choice import choose as choose_pytorch
-from deeptutorial.compile.held_signals import SignalsHeld
+from deeptutorial.held_signals import SignalsHeld
 
 __all__ = ["BACKENDS", "use"]
 

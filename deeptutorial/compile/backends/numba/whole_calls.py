@@ -45,9 +45,9 @@ from pytensor.link.utils import raise_with_op
 from pytensor.tensor.type import TensorType
 
 from deeptutorial.compile.backends.numba.kernels.ahead import needed_kernels, put_in_place
-from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.host_values import bring_to_host
 from deeptutorial.compile.one_instruction import places, put
+from deeptutorial.held_signals import SignalsHeld
 
 __all__ = ["converted", "make_calls_whole"]
 

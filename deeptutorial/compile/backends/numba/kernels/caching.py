@@ -15,8 +15,8 @@ from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
-from deeptutorial.compile.held_signals import SignalsHeld
 from deeptutorial.compile.ops import box_muller, draws
+from deeptutorial.held_signals import SignalsHeld
 
 __all__ = ["cache_folder", "compiled", "inner", "is_kept", "sources_digest"]
 

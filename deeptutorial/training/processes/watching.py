@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from deeptutorial.compile.backends.devices import BackendError
-from deeptutorial.compile.processes.connection import Connection, SilenceError
+from deeptutorial.training.processes.connection import Connection, SilenceError
 
 __all__ = ["DifferingProcessError", "Group"]
 

@@ -13,9 +13,9 @@ from importlib.metadata import version
 import numpy as np
 
 from deeptutorial.compile.backends.devices import BackendError, require_package
-from deeptutorial.compile.held_signals import import_whole
-from deeptutorial.compile.processes.connection import Connection
-from deeptutorial.compile.processes.watching import Group
+from deeptutorial.held_signals import import_whole
+from deeptutorial.training.processes.connection import Connection
+from deeptutorial.training.processes.watching import Group
 
 __all__ = ["JoinError", "group", "join", "join_cluster"]
 

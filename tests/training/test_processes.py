@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deeptutorial.compile.processes import (
+from deeptutorial.training.processes import (
     DifferingProcessError,
     Group,
     JoinError,
     joining,
     watching,
 )
-from deeptutorial.compile.processes.connection import Connection, SilenceError
+from deeptutorial.training.processes.connection import Connection, SilenceError
 
 
 class Watched(Group):
@@ -180,7 +180,7 @@ def test_open_mpi_that_jax_does_not_understand(size, told):
     """Its processes would each train alone; one alone may. In a process in which JAX is new."""
     pytest.importorskip("jax")
     code = """
-from deeptutorial.compile.processes import joining
+from deeptutorial.training.processes import joining
 try:
     print(joining.join_cluster())
 except joining.JoinError as error:

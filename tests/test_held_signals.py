@@ -8,7 +8,7 @@ import pytensor
 import pytest
 
 from deeptutorial.compile.backends import choice
-from deeptutorial.compile.held_signals import SignalsHeld, import_whole
+from deeptutorial.held_signals import SignalsHeld, import_whole
 
 
 class HandlerError(Exception):
