@@ -64,6 +64,7 @@ bench: $(VENV)/.installed
 	$(VENV)/bin/python -m benchmarks.run --full $(ARGS)
 	$(VENV)/bin/python -m benchmarks.growth
 	$(VENV)/bin/python -m benchmarks.variants
+	$(VENV)/bin/python -m benchmarks.first_run
 
 $(VENV)/.installed: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

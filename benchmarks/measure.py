@@ -116,7 +116,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", json.dumps(request)],
             cwd=Path(__file__).parents[1],
-            env=_environment(setting, caches),
+            env=environment(setting, caches),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -160,7 +160,7 @@ class Worker:
         self._stderr.close()
 
 
-def _environment(setting: Setting, caches: Path) -> dict[str, str]:
+def environment(setting: Setting, caches: Path) -> dict[str, str]:
     """Return a worker's environment: its share of the CPUs, and where compiled code is kept."""
     environment = dict(os.environ)
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
