@@ -433,6 +433,27 @@ def test_what_is_asked_for_besides(outputs):
     agrees(outputs=outputs)
 
 
+@pytest.mark.parametrize(("built", "now"), [("float32", "float64"), ("float64", "float32")])
+def test_a_graph_keeps_its_types_where_floatX_is_another_one_now(built, now):
+    """Integers that are divided make floats of floatX, of that when they were divided."""
+    rng = np.random.default_rng(0)
+    x, start = rng.normal(size=(8, 5)).astype(built), rng.normal(size=(5, 16)).astype(built)
+    i, j = rng.integers(1, 100, (2, 8, 16), dtype="int16")
+    with pytensor.config.change_flags(floatX=built):
+        W = pytensor.shared(start.copy())
+        a, b = pt.matrix(dtype="int16"), pt.matrix(dtype="int16")
+        ratio = pt.true_div(a, b)
+        outputs = [ratio.sum(axis=0), ratio.sum(), pt.dot(x, W) * ratio]
+        updates = [(W, W - 0.125 * pt.dot(x.T, pt.dot(x, W)).astype(built))]
+    with pytensor.config.change_flags(floatX=now):
+        train = pytensor.function([a, b], outputs, updates=updates, mode="NUMBA")
+    assert any(isinstance(node.op, FusedProducts) for node in train.maker.fgraph.apply_nodes)
+    expected = [(i / j).sum(axis=0), (i / j).sum(), (x @ start) * (i / j)]
+    for found, value in zip(train(i, j), expected, strict=True):
+        assert found.dtype == built
+        np.testing.assert_allclose(found, value, rtol=1e-5)
+
+
 def test_gradients_scaled_by_their_norm():
     """The update needs all of the gradient before any of it."""
 

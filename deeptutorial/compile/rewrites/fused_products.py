@@ -240,7 +240,7 @@ class _Cluster:
                 roles.append(role)
                 graph_inputs.append(scalars[v])
             scalars[node.outputs[0]] = _scalar_node(
-                node.op.scalar_op, [scalars[v] for v in node.inputs]
+                node.op.scalar_op, [scalars[v] for v in node.inputs], node.outputs[0].dtype
             )
         stored, sums = self._stored(), self._sums()
         outputs = list(dict.fromkeys([*stored, *(v for v, _, _ in sums)]))
@@ -305,13 +305,20 @@ def _factors(node: Apply) -> tuple[str, TensorVariable, TensorVariable]:
     return "nn", a, b
 
 
-def _scalar_node(scalar_op: ps.ScalarOp, arguments: list[Variable]) -> Variable:
-    """Apply a scalar Op, a graph of several as these."""
+def _scalar_node(scalar_op: ps.ScalarOp, arguments: list[Variable], dtype: str) -> Variable:
+    """Apply a scalar Op, a graph of several as these.
+
+    Its type is given: the Op would ask floatX, which can be another one now than when it was made.
+    """
     if not isinstance(scalar_op, ps.Composite):
-        return scalar_op(*arguments)
+        result = ps.get_scalar_type(dtype)()
+        Apply(scalar_op, arguments, [result])
+        return result
     known = dict(zip(scalar_op.fgraph.inputs, arguments, strict=True))
     for node in scalar_op.fgraph.toposort():
-        known[node.outputs[0]] = _scalar_node(node.op, [known.get(v, v) for v in node.inputs])
+        known[node.outputs[0]] = _scalar_node(
+            node.op, [known.get(v, v) for v in node.inputs], node.outputs[0].type.dtype
+        )
     return known[scalar_op.fgraph.outputs[0]]
 
 
