@@ -110,6 +110,15 @@ def test_seed_of_the_wrong_kind(seed):
         RandomStreams(seed)
 
 
+@pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
+def test_a_negative_size_is_refused(mode):
+    n = pt.lscalar()
+    draw = pytensor.function([n], RandomStreams(1).uniform(size=(n, 2)), mode=mode)
+    assert draw(0).shape == (0, 2)
+    with pytest.raises(ValueError, match=r"negative|shape"):
+        draw(-1)
+
+
 def test_negative_seed():
     with pytest.raises(ValueError, match="-3"):
         RandomStreams(-3)

@@ -450,6 +450,20 @@ def test_nan_is_not_hidden(floatX):
     assert np.isnan(train(examples()))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_masked_pixel_that_is_no_number_is_not_hidden(floatX, wrong):
+    """0 times it is NaN: it goes through its row of the codes, and to all weights."""
+    da, x = new_dA(), examples()
+    x[3, 4] = wrong
+    cost, updates = da.get_cost_updates(1.0, 0.3)  # all are masked
+    train = pytensor.function([da.x], cost, updates=updates)
+    assert kind_of_corruption(train) == "masking"
+    with np.errstate(all="ignore"):
+        train(x)
+    for parameter in da.params:
+        assert np.isnan(parameter.get_value()).all()
+
+
 def test_large_activations_do_not_overflow(floatX):
     da = new_dA()
     da.b_prime.set_value(np.full(V, 500, dtype=floatX))

@@ -347,6 +347,18 @@ def test_a_users_own_scalar_op_stays_what_it_is():
     assert any(isinstance(n.op, FusedProducts) for n in fused.maker.fgraph.apply_nodes)
 
 
+def test_signed_and_unsigned_integers_are_compared_as_they_are():
+    """In floats they are rounded, and equal."""
+    x, i, u = pt.dmatrix(), pt.lmatrix(), pt.matrix(dtype="uint64")
+    W = pytensor.shared(np.ones((5, 4)))
+    y = pt.dot(x, W) * pt.eq(i, u)
+    updates = [(W, W - 0.1 * pt.dot(x.T, pt.dot(x, W)))]
+    compare = pytensor.function([x, i, u], y, updates=updates, mode=quick_mode())
+    large = np.full((6, 4), 2**53)
+    assert (compare(np.ones((6, 5)), large + 1, large.astype("uint64")) == 0).all()
+    assert (compare(np.ones((6, 5)), large, large.astype("uint64")) != 0).all()
+
+
 def test_old_weights_that_are_asked_for_are_the_old_ones():
     net = Perceptron(outputs=lambda net: [net.cost, net.W * 1])
     before = net.W.get_value()

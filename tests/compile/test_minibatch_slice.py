@@ -90,6 +90,16 @@ def test_small_integers_begin_anew(name):
     assert not has_op(function)
 
 
+def test_no_index_at_all(caplog):
+    """As in ``x[()]``: nothing for this rewrite, which goes on to the other slices."""
+    rows, W, s = pytensor.shared(X), pytensor.shared(np.ones((3, 2), "float32")), pt.fscalar()
+    x = rows[i * 5 : (i + 1) * 5]
+    updates = [(W, W + pt.dot(x.T, pt.dot(x, W)))]
+    train = pytensor.function([s, i], s[()] * x.sum(), updates=updates, mode="NUMBA")
+    assert has_op(train)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
 @pytest.mark.parametrize(("scale", "index"), [(5, 7), (5, -7), (0, 3), (-5, 2), (5, 4)])
 def test_a_slice_that_need_not_have_rows(scale, index, mode):

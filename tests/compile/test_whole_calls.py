@@ -1,6 +1,7 @@
 """A signal takes effect before a call of a compiled function or behind it, and never within."""
 
 import ctypes
+import errno
 import gc
 import signal
 import sys
@@ -10,11 +11,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from numba.core.caching import IndexDataCacheFile
 from pytensor.compile import executor
 from pytensor.compile.mode import predefined_modes
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
+from scipy.sparse import csr_matrix
 
 from deeptutorial import RandomStreams, dA
 from deeptutorial.compile import one_instruction
@@ -211,6 +214,41 @@ def test_compiled_functions_for_other_compiled_code(mode):
         return total.item() + doubled[0]
 
     assert outside(np.array([3.0, 4.0])) == 7 + 6
+
+
+def test_what_is_not_in_place_is_not_called(mode, monkeypatch):
+    """Stopped while kernels are waited for: they are waited for again in the next call."""
+
+    def stop(kernels):
+        raise KeyboardInterrupt
+
+    x = pt.vector("x", dtype="float64")
+    twice = pytensor.function([x], x * 2, mode=mode)
+    with monkeypatch.context() as patched:
+        patched.setattr(whole_calls, "put_in_place", stop)
+        with pytest.raises(KeyboardInterrupt):
+            twice(np.ones(3))
+    assert len(twice.vm.jit_fn.overloads) == 0
+    np.testing.assert_array_equal(twice(np.ones(3)), np.full(3, 2.0))
+
+
+def test_what_cannot_be_kept_is_run_all_the_same(monkeypatch):
+    def save(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", save)
+    x = pt.vector("x", dtype="float64")
+    mode = quick_mode(predefined_modes["NUMBA"])
+    function = pytensor.function([x], x * 2.0625 + 0.125, mode=mode)  # nobody has kept it before
+    np.testing.assert_array_equal(function(np.ones(3)), np.full(3, 2.1875))
+
+
+def test_sparse_matrices(mode):
+    sparse = pytest.importorskip("pytensor.sparse")
+    a, b = sparse.csr_matrix("a", dtype="float64"), pt.dmatrix("b")
+    dense = np.arange(12.0).reshape(3, 4)
+    product = pytensor.function([a, b], sparse.structured_dot(a, b), mode=mode)
+    np.testing.assert_array_equal(product(csr_matrix(dense), dense.T), dense @ dense.T)
 
 
 class HandsItsInputOn(Op):

@@ -64,6 +64,34 @@ def doubled(x):
     return 2.0 * x
 
 
+RECURSIVE = cleandoc(
+    """
+    import pytensor.link.numba
+    from numba import njit
+    from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_whole
+
+    @njit
+    def factorial(n):
+        if n <= 1:
+            return 1
+        return n * factorial(n - 1)
+
+    @njit
+    def whole(x):
+        return x * factorial(5)
+
+    with optimised_as_a_whole():
+        print(whole(2))
+    """
+)
+
+
+def test_a_function_that_calls_itself():
+    """In a new process, where Numba has compiled nothing for itself yet, it crashed."""
+    done = subprocess.run([sys.executable, "-c", RECURSIVE], capture_output=True, text=True)
+    assert done.stdout == "240\n", done.stderr
+
+
 SIGNATURE = types.float64(types.float64)
 
 

@@ -76,6 +76,8 @@ class Draw(Op):
 
     def perform(self, node, inputs, output_storage):
         state, size, *parameters = inputs
+        if (size < 0).any():
+            raise ValueError(f"a draw cannot have the shape {tuple(map(int, size))}")
         output_storage[0][0] = next_state(state)
         output_storage[1][0] = self.numbers(state, tuple(size), *map(float, parameters))
 

@@ -74,6 +74,9 @@ class FusedProducts(Op):
         if len(types) != 1:
             raise TypeError(f"all floats must be of one type, float32 or float64, got {types}")
         (self.dtype,) = types
+        made = [scalar_outputs[k].type.dtype for k in (*stored, *(k for k, _ in sums))]
+        if made != [output_type.dtype for output_type in output_types]:
+            raise TypeError(f"the graph makes {made}, the outputs are {[*output_types]}")
         steps = [1] * self.n_results + [int(role in ("full", "row")) for role in roles]
         self.epilogue = Epilogue(scalar_inputs, scalar_outputs, steps, stored, sums)
         self.key = (self.products, self.roles, self.output_types, self.epilogue.digest())

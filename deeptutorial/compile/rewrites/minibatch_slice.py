@@ -63,10 +63,14 @@ def minibatch_slice(fgraph: FunctionGraph, node: Apply):
 def _taken(fgraph: FunctionGraph, node: Apply, must_exist: bool) -> Variable | None:
     """Return the rows of a minibatch that a slice takes; None if it is another slice."""
     x, *ends = node.inputs
-    rows = node.op.idx_list[0]
-    if len(node.op.idx_list) != 1 or len(ends) != 2 or not isinstance(rows, slice):
+    if len(node.op.idx_list) != 1 or len(ends) != 2:
         return None
-    if rows.step is not None or elementwise_source(x) not in fgraph.inputs:
+    (rows,) = node.op.idx_list
+    if (
+        not isinstance(rows, slice)
+        or rows.step is not None
+        or elementwise_source(x) not in fgraph.inputs
+    ):
         return None
     start, stop = (_multiple_of_input(fgraph, end) for end in ends)
     if start is None or stop is None:

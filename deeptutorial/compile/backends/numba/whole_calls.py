@@ -42,9 +42,10 @@ from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
-from pytensor.tensor.type import TensorType
+from pytensor.tensor.type import DenseTensorType
 
 from deeptutorial.compile.backends.numba.kernels.ahead import needed_kernels, put_in_place
+from deeptutorial.compile.backends.numba.kernels.caching import let_fail
 from deeptutorial.compile.host_values import bring_to_host
 from deeptutorial.compile.one_instruction import places, put
 from deeptutorial.held_signals import SignalsHeld
@@ -94,14 +95,13 @@ def _create_jitable_thunk(
     inputs = [storage_map[variable] for variable in fgraph.inputs]
     outputs = [storage_map[variable] for variable in fgraph.outputs]
     call = _whole_call(function, inputs, outputs, fgraph.update_mapping)
-    compile_for_args, compile_for_types = function._compile_for_args, function.compile
+    compile_for_args, add_overload = function._compile_for_args, function.add_overload
     careful = True
 
-    def compile_with_kernels(*signature):
-        """Compile, which Numba does for other compiled code too."""
-        compiled = compile_for_types(*signature)
+    def add_with_kernels(compiled):
+        """Let nobody call what was compiled, not even other compiled code, without its kernels."""
         put_in_place(kernels)
-        return compiled
+        add_overload(compiled)
 
     def compile_undisturbed(*args):
         """Compile, which Numba does in a call with new types."""
@@ -133,7 +133,8 @@ def _create_jitable_thunk(
         except Exception:
             raise_with_op(fgraph, nodes[0] if nodes else None, thunk)
 
-    function._compile_for_args, function.compile = compile_undisturbed, compile_with_kernels
+    let_fail(function._cache)
+    function._compile_for_args, function.add_overload = compile_undisturbed, add_with_kernels
     thunk: Any = explained_call  # with attributes that PyTensor asks for
     thunk.inputs, thunk.outputs, thunk.lazy = inputs, outputs, False
     return [thunk], nodes, function
@@ -192,7 +193,7 @@ def _never_results(fgraph: FunctionGraph) -> list[Variable]:
             for output, origins in parts.items():
                 if node.outputs[output] in in_results:
                     in_results.update(node.inputs[origin] for origin in origins)
-    return [v for v in fgraph.inputs if isinstance(v.type, TensorType) and v not in in_results]
+    return [v for v in fgraph.inputs if isinstance(v.type, DenseTensorType) and v not in in_results]
 
 
 class Lent(Op):

@@ -2,8 +2,8 @@
 
 Each function that Numba compiles is a library of machine code of its own, with a copy of all that
 it calls. So LLVM works through a function that lies ten calls deep eleven times, and ten of these
-times nobody can call the outcome: it has no way in for Python. Here, a function without one is
-left in LLVM's language, until something that has one is made of it.
+times nobody can call the outcome: it has no way in for Python. Here, a function is left in LLVM's
+language until somebody asks for its address.
 
 Nor do two libraries share code then. Numba lets one call the other's copy of what both have, as
 chance has it, which a process that reads one of them from the disk does not do; where the copies
@@ -20,13 +20,14 @@ from numba.core.codegen import JITCodeLibrary, RuntimeLinker
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.targetconfig import ConfigStack
 
 __all__ = ["optimised_as_a_whole"]
 
-# How the names begin that Numba gives to a function's way in for Python, to any function, to the
-# place of its Python objects, and to the place of its address, if it calls itself.
-WAY_IN, FUNCTION, ENVIRONMENT = "cpython.", "_ZN", "_ZN08NumbaEnv"
+# How the names begin that Numba gives to a function, to the place of its Python objects, and to
+# the place of its address, if it calls itself.
+FUNCTION, ENVIRONMENT = "_ZN", "_ZN08NumbaEnv"
 CALLED_BY_NAME = RuntimeLinker.PREFIX
 INTERNAL = "internal"  # how those begin that are given here
 
@@ -36,6 +37,7 @@ def optimised_as_a_whole() -> Iterator[None]:
     """Let what Numba compiles in between go to LLVM once."""
     with global_compiler_lock, _garbage_left():
         context, codegen = cpu_target.target_context, cpu_target.target_context.codegen()
+        rtsys.initialize(context)  # before: what calls itself needs it while it is compiled
         before = codegen._library_class, context.create_cfunc_wrapper
         codegen._library_class, context.create_cfunc_wrapper = _Library, _way_in_for_c
         try:
@@ -64,13 +66,12 @@ def _garbage_left() -> Iterator[None]:
 
 
 class _Library(JITCodeLibrary):
-    """Machine code, if there is a way in for Python; if not, a part of others' machine code."""
+    """A part of others' machine code, until it is asked for its own."""
 
     _is_part = False
 
     def finalize(self):
-        self._own_functions = self._functions()
-        self._is_part = not any(name.startswith(WAY_IN) for name in self._own_functions)
+        self._own_functions, self._is_part = self._functions(), True
         super().finalize()
 
     def _optimize_final_module(self):
@@ -103,7 +104,7 @@ class _Library(JITCodeLibrary):
         names = [variable.name for variable in self._final_module.global_variables]
         return [name for name in names if name.startswith(prefix)]
 
-    # What a part is asked for when it is to be called for itself, after all.
+    # What it is asked for when it is to be called, or kept.
 
     def get_pointer_to_function(self, name):
         self._ensure_finalized()

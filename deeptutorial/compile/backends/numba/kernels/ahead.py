@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import config
 from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -73,9 +74,9 @@ def announce(kernel: Kernel, place: np.ndarray) -> None:
     needed = _needed.get()
     if needed is not None:
         needed.add(kernel)
-    if place[0] == 0 and kernel not in _announced:
+    if place[0] == 0:
         _announced[kernel] = place
-        if is_kept(*kernel):
+        if needed is None or is_kept(*kernel):
             put_in_place({kernel})
 
 
@@ -93,7 +94,7 @@ def put_in_place(kernels: Iterable[Kernel] | None = None) -> None:
         _announced.pop(kernel)[0] = _in_place[kernel].address
     for helper in _helpers:
         if _in_place.keys() >= set(helper.kernels):
-            helper.process.kill()
+            _stop(helper.process)  # and waited for: nobody else's os.wait() is to find it
 
 
 @global_compiler_lock
@@ -139,6 +140,7 @@ def _started(subjects: list[str], dtype: str) -> subprocess.Popen:
     )
     helper = subprocess.Popen(
         [sys.executable, "-c", work],
+        env=os.environ | {"NUMBA_CACHE_DIR": config.CACHE_DIR},  # a program may have set it since
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

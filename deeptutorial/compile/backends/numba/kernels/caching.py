@@ -6,10 +6,11 @@ from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
@@ -18,7 +19,7 @@ from deeptutorial.compile.backends.numba.whole_libraries import optimised_as_a_w
 from deeptutorial.compile.ops import box_muller, draws
 from deeptutorial.held_signals import SignalsHeld
 
-__all__ = ["cache_folder", "compiled", "inner", "is_kept", "sources_digest"]
+__all__ = ["cache_folder", "compiled", "inner", "is_kept", "let_fail", "sources_digest"]
 
 inner = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For what only compiled code calls: ways in for Python and C are a sixth of its compilation."""
@@ -50,21 +51,47 @@ def cache_folder() -> str | None:
 class _KernelCache(FunctionCache):
     """Numba's cache on disk, with every kernel file in its key.
 
-    Numba's own key has the file of the function itself only, not those of what it calls.
+    Numba's own key has the file of the function itself only, not those of what it calls. Each key
+    has files of its own, too: Numba writes the index first and then the machine code, and whoever
+    reads in between, or after its end there, finds what had that number before.
     """
+
+    def __init__(self, function, sig):
+        super().__init__(function)
+        key = self._index_key(sig, cpu_target.target_context.codegen())
+        digest = sha256(repr(key).encode()).hexdigest()[:16]
+        name = f"{self._impl.filename_base}-{digest}"
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = IndexDataCacheFile(self._cache_path, name, stamp)
 
     def _index_key(self, sig, codegen):
         return (*super()._index_key(sig, codegen), sources_digest())
 
     def has(self, sig) -> bool:
         key = self._index_key(sig, cpu_target.target_context.codegen())
-        with self._guard_against_spurious_io_errors():
+        with suppress(Exception):  # it is damaged
             return key in self._cache_file._load_index()
         return False
 
-    def save_overload(self, sig, data):
+
+def let_fail(cache: Any) -> None:
+    """Let one of Numba's caches be without what cannot be read, or cannot be kept."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_if_possible(*what):
+        with suppress(Exception):  # it is damaged, after a power cut say
+            return load(*what)
+        return None
+
+    def save_if_possible(*what):
         with suppress(OSError):  # the disk is full, say
-            super().save_overload(sig, data)
+            try:
+                save(*what)
+            except (EOFError, UnpicklingError):
+                cache.flush()
+                save(*what)
+
+    cache.load_overload, cache.save_overload = load_if_possible, save_if_possible
 
 
 def is_kept(function: Callable, signature: Any) -> bool:
@@ -87,5 +114,6 @@ def compiled(function: Callable, signature: Any) -> CFunc:
 def _kernel(function: Callable, signature: Any) -> CFunc:
     kernel = CFunc(function, normalize_signature(signature), {}, {})
     with suppress(RuntimeError):  # there is no folder that may be written to
-        kernel._cache = _KernelCache(function)
+        kernel._cache = _KernelCache(function, kernel._sig)
+        let_fail(kernel._cache)
     return kernel

@@ -110,10 +110,11 @@ def corrupt(x, seed, first, masked, out):
     """
     limit = threshold(masked)
     seed += np.uint64(first) * GOLDEN
-    zero = x.dtype.type(0)
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     count = 0
     for i in range(len(x)):
-        kept = x[i] if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= limit else zero
+        coin = one if splitmix(seed, np.uint64(i)) >> np.uint64(32) >= limit else zero
+        kept = coin * x[i]  # 0 times what is not finite is NaN
         out[i] = kept
         count += kept != zero
     return count

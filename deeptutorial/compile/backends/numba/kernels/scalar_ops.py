@@ -94,7 +94,9 @@ def _comparison(ordered: str) -> _Emitter:
         return compare(ordered, a, b)
 
     def takes(inputs, output):
-        return output == "bool"
+        # Of int64 and uint64 NumPy and Numba compare the numbers; here they would become floats.
+        common = str(np.result_type(*inputs))
+        return output == "bool" and (common not in FLOATS or not {*FLOATS}.isdisjoint(inputs))
 
     return _Emitter(emit, takes)
 
