@@ -16,16 +16,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+import pytensor
+
 from benchmarks import machine
 from benchmarks.measure import environment
 from benchmarks.report import markdown_table, seconds
 from benchmarks.setting import Setting, usable_cpus
+from benchmarks.stack import HIDDEN_LAYERS_SIZES
+from deeptutorial import RandomStreams, SdA, dA, load_data
+from deeptutorial.compile.backends.numba.kernels.ahead import compile_ahead
+from deeptutorial.datasets import count_classes
 
 __all__ = ["main", "phases"]
 
 RESULTS = Path(__file__).with_name("FIRST_RUN.md")
-
-HIDDEN_LAYERS_SIZES = (1000, 1000, 1000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,13 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def phases(model: str, dataset: str) -> Iterator[str]:
     """Go through the phases of a run, one minibatch each; yield what each is called."""
-    import numpy
-    import pytensor
-
-    from deeptutorial import RandomStreams, SdA, dA, load_data
-    from deeptutorial.compile.backends.numba.kernels.ahead import compile_ahead
-    from deeptutorial.datasets import count_classes
-
     pytensor.config.floatX = "float32"
     kernels = {"dA": ["denoising_step"], "SdA": ["denoising_step", "fused_products"]}
     compile_ahead(kernels[model], "float32")  # as the scripts do
@@ -65,7 +63,7 @@ def phases(model: str, dataset: str) -> Iterator[str]:
     yield f"{model}, the data are read"
     if model == "dA":
         index, x = pytensor.tensor.lscalar(), pytensor.tensor.matrix("x")
-        rng = numpy.random.RandomState(123)
+        rng = np.random.RandomState(123)
         da = dA(rng, RandomStreams(rng.randint(2**30)), x, n_visible=n_ins, n_hidden=500)
         cost, updates = da.get_cost_updates(corruption_level=0.3, learning_rate=0.1)
         rows = train_set_x[index * 20 : (index + 1) * 20]
@@ -73,7 +71,7 @@ def phases(model: str, dataset: str) -> Iterator[str]:
         yield "dA, its first minibatch"
         return
     sda = SdA(
-        numpy.random.RandomState(89677),
+        np.random.RandomState(89677),
         n_ins=n_ins,
         hidden_layers_sizes=HIDDEN_LAYERS_SIZES,
         n_outs=count_classes(datasets),
@@ -82,7 +80,7 @@ def phases(model: str, dataset: str) -> Iterator[str]:
         pretrain(index=0, corruption=0.2, lr=0.1)
         yield f"SdA, the first minibatch of layer {layer}"
     train, valid, _ = sda.build_finetune_functions(
-        datasets, 20, pytensor.shared(numpy.float32(0.1)), corruption_level=0.2, dropout=0.3
+        datasets, 20, pytensor.shared(np.float32(0.1)), corruption_level=0.2, dropout=0.3
     )
     train(0)
     yield "SdA, the first minibatch of fine-tuning"

@@ -25,6 +25,7 @@ __all__ = [
     "Worker",
     "WorkerError",
     "check_costs",
+    "environment",
     "load_training_set",
     "measure",
     "training_file",

@@ -68,6 +68,16 @@ assert helper.process.returncode in (0, -signal.SIGKILL)  # it has been waited f
 """
 
 
+def run(program, caches):
+    """Run a program whose caches are in this folder; return what it prints."""
+    folders = {"NUMBA_CACHE_DIR": str(caches), "PYTENSOR_FLAGS": f"base_compiledir={caches}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | folders, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not ahead._can_have_a_helper(), reason="there is no second core")
 def test_whatever_happens_to_the_helper(tmp_path):
@@ -76,16 +86,7 @@ def test_whatever_happens_to_the_helper(tmp_path):
     broken.chmod(0o755)
 
     def digest(name, before="", then=""):
-        caches = {
-            "NUMBA_CACHE_DIR": str(tmp_path / name),
-            "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / name}",
-        }
-        program = TRAIN.format(before=cleandoc(before), then=cleandoc(then))
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=os.environ | caches, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return run(TRAIN.format(before=cleandoc(before), then=cleandoc(then)), tmp_path / name)
 
     alone = digest("alone", before=ALONE)
     assert digest("helped", then=HELPED) == alone
@@ -151,11 +152,4 @@ print(np.sum(outside(np.ones((2, 3)), np.ones((3, 4)))) == 8 * np.tanh(3))
 @pytest.mark.parametrize("program", [FOR_OTHERS, CONVERTED])
 def test_kernels_are_in_place_where_other_compiled_code_calls(program, tmp_path):
     """They were where Python calls only; in a first run this called nothing, and crashed."""
-    caches = {
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | caches, capture_output=True, text=True
-    )
-    assert done.stdout == "True\n", done.stderr
+    assert run(program, tmp_path) == "True\n"

@@ -34,7 +34,7 @@ SMALL = {
     "bytes": ("int8", [0, 2, 25, 26, 51, 53], lambda i: (i * 5, (i + 1) * 5)),
     "bytes that are cast late": (
         "int8",
-        [2, 26],
+        [2, 53],
         lambda i: [pt.cast(v, "int64") for v in (i * 5, i * 5 + 5)],
     ),
     "unsigned": (
@@ -44,7 +44,7 @@ SMALL = {
     ),
     "cast to bytes": (
         "int64",
-        [2, 26],
+        [2, 53],
         lambda i: (pt.cast(i, "int8") * 5, pt.cast(i, "int8") * 5 + 5),
     ),
 }

@@ -12,9 +12,6 @@ from numba.extending import intrinsic
 
 from deeptutorial.compile.backends.numba.kernels.threads import named_address
 from deeptutorial.compile.ops import checked_labels, draws, minibatch_slice
-from deeptutorial.compile.ops.checked_labels import no_such_class
-from deeptutorial.compile.ops.draws import no_such_coin
-from deeptutorial.compile.ops.minibatch_slice import no_such_minibatch
 
 __all__ = ["NoSuchClassError", "NoSuchCoinError", "NoSuchMinibatchError", "note"]
 
@@ -42,7 +39,7 @@ class NoSuchMinibatchError(minibatch_slice.NoSuchMinibatchError):
 
     def __init__(self, length: int | str):
         if not isinstance(length, str):
-            length = no_such_minibatch(_integers[0], _integers[1], length)
+            length = minibatch_slice.no_such_minibatch(_integers[0], _integers[1], length)
         super().__init__(length)
 
 
@@ -50,7 +47,7 @@ class NoSuchCoinError(draws.NoSuchCoinError):
     """The noted float is the probability."""
 
     def __init__(self, text: str | None = None):
-        super().__init__(text or no_such_coin(_floats[0]))
+        super().__init__(text or draws.no_such_coin(_floats[0]))
 
 
 class NoSuchClassError(checked_labels.NoSuchClassError):
@@ -58,5 +55,5 @@ class NoSuchClassError(checked_labels.NoSuchClassError):
 
     def __init__(self, n_classes: int | str):
         if not isinstance(n_classes, str):
-            n_classes = no_such_class(_integers[0], n_classes)
+            n_classes = checked_labels.no_such_class(_integers[0], n_classes)
         super().__init__(n_classes)

@@ -58,8 +58,8 @@ class _KernelCache(FunctionCache):
 
     def __init__(self, function, sig):
         super().__init__(function)
-        key = self._index_key(sig, cpu_target.target_context.codegen())
-        digest = sha256(repr(key).encode()).hexdigest()[:16]
+        self._key = self._index_key(sig, cpu_target.target_context.codegen())
+        digest = sha256(repr(self._key).encode()).hexdigest()[:16]
         name = f"{self._impl.filename_base}-{digest}"
         stamp = self._impl.locator.get_source_stamp()
         self._cache_file = IndexDataCacheFile(self._cache_path, name, stamp)
@@ -67,10 +67,9 @@ class _KernelCache(FunctionCache):
     def _index_key(self, sig, codegen):
         return (*super()._index_key(sig, codegen), sources_digest())
 
-    def has(self, sig) -> bool:
-        key = self._index_key(sig, cpu_target.target_context.codegen())
+    def is_filled(self) -> bool:
         with suppress(Exception):  # it is damaged
-            return key in self._cache_file._load_index()
+            return self._key in self._cache_file._load_index()
         return False
 
 
@@ -97,7 +96,7 @@ def let_fail(cache: Any) -> None:
 def is_kept(function: Callable, signature: Any) -> bool:
     """Tell whether a function has been compiled to machine code before, and is on disk."""
     kernel = _kernel(function, signature)
-    return isinstance(kernel._cache, _KernelCache) and kernel._cache.has(kernel._sig)
+    return isinstance(kernel._cache, _KernelCache) and kernel._cache.is_filled()
 
 
 def compiled(function: Callable, signature: Any) -> CFunc:
